@@ -1,0 +1,47 @@
+"""The validated dataset that every later stage reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+Answers = Mapping[str, frozenset[str]]
+"""peak_id -> compound_ids that it may be; an empty set says null (nothing in the library)."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One validated dataset: tables with every optional contract column filled in, answers parsed, content hashed.
+
+    name : shown to the user.
+    peaks : one row a peak, file order, index 0..n-1. peak_id, species, injection (str), polarity
+        (`positive`/`negative`), mz, rt_min, intensity (float64), charge (Int64, <NA> = unknown), adduct,
+        isotope_group (str, "" = none), isotope_index (int64, 0 = monoisotopic); foreign columns follow.
+    compounds : one row a compound, file order, index 0..n-1. compound_id, name, formula, inchikey, smiles, known_in (str,
+        "" = none), exact_mass (Da), charge (int64), rt_pred_min, rt_pred_sd_min (float64, NaN = none); then foreign columns,
+        of which the numeric ones are descriptors.
+    calibrants : species, injection ("" = any), compound_id (str), rt_min (float64); may have no rows.
+    injections, abundances : as in the files; may have no rows.
+    labels : what people said, one entry a labelled peak.
+    truth : for scoring only; None where the dataset has none. Peaks not in it are unknown.
+    species_clusters : species -> cluster; every species is present (one cluster "all" unless dataset.toml says more).
+    warnings : what the loader had to assume.
+    dataset_hash, labels_hash, truth_hash : SHA-256 hex digests of the canonical content.
+    """
+
+    name: str
+    peaks: pd.DataFrame
+    compounds: pd.DataFrame
+    calibrants: pd.DataFrame
+    injections: pd.DataFrame
+    abundances: pd.DataFrame
+    labels: Answers
+    truth: Answers | None
+    species_clusters: Mapping[str, str]
+    dataset_hash: str
+    labels_hash: str
+    truth_hash: str
+    meta: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,139 @@
+"""The arrays that every assignment model reads: candidates, predictions and labels of one dataset, aligned by slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from compassign.candidates import Candidates, RtPredictions, peak_of_slot
+from compassign.data.dataset import Answers, Dataset
+from compassign.models.rt_density import log_rt_density
+from compassign.units import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class AssignmentProblem:
+    """One dataset as a model sees it; n_slots counts candidates, the null has no slot.
+
+    peak_of_slot, compound, adduct, species, injection : (n_slots,) indices, the last two into the names below.
+    offsets : (n_peaks + 1,) slots of each peak. ppm_error : (n_slots,) signed. mass_window_ppm : half-width.
+    rt_min, log_rt_density : (n_peaks,) minutes; log g of DESIGN section 4, per minute.
+    rt_pred_min, rt_pred_sd_min, rt_z : (n_slots,) NaN where the compound has no prediction. rt_noise_min : one measurement's SD.
+    is_known_in : (n_slots,) the library says that the compound occurs in the peak's species.
+    slot_allowed, null_allowed : (n_slots,), (n_peaks,) False where a label excludes the option; is_labelled : (n_peaks,).
+    unlisted_share : lambda, the share of real compounds that the library lacks; fixed in a fit.
+    """
+
+    offsets: IntArray
+    peak_of_slot: IntArray
+    compound: IntArray
+    adduct: IntArray
+    species: IntArray
+    injection: IntArray
+    ppm_error: FloatArray
+    rt_z: FloatArray
+    rt_pred_min: FloatArray
+    rt_pred_sd_min: FloatArray
+    rt_min: FloatArray
+    log_rt_density: FloatArray
+    is_known_in: BoolArray
+    slot_allowed: BoolArray
+    null_allowed: BoolArray
+    is_labelled: BoolArray
+    mass_window_ppm: float
+    rt_noise_min: float
+    unlisted_share: float
+    adduct_names: tuple[str, ...]
+    species_names: tuple[str, ...]
+    injection_names: tuple[str, ...]
+
+    @property
+    def n_peaks(self) -> int:
+        """Number of peaks, those without a slot included."""
+        return self.rt_min.size
+
+    @property
+    def n_slots(self) -> int:
+        """Number of candidates over all peaks."""
+        return self.compound.size
+
+
+def build_problem(
+    dataset: Dataset, candidates: Candidates, predictions: RtPredictions, labels: Answers, unlisted_share: float
+) -> AssignmentProblem:
+    """Align a dataset's candidates, RT predictions and the labels that a fit may see.
+
+    labels : only these are seen, whatever `dataset.labels` and `dataset.truth` hold; every compound that they name is
+        among the peak's slots (`add_labelled`). Mass offset and scale belong to an injection and polarity together.
+    """
+    peaks = dataset.peaks
+    slot_peak = peak_of_slot(candidates)
+    species_names, species = _index(peaks["species"])
+    injection_names, injection = _index(peaks["injection"].str.cat(peaks["polarity"], sep=" "))
+    rt_min = peaks["rt_min"].to_numpy(dtype=np.float64)
+    slot_species = species[slot_peak]
+    slot_allowed, null_allowed, is_labelled = _label_masks(
+        dataset, candidates.offsets, candidates.compound, labels
+    )
+    return AssignmentProblem(
+        offsets=candidates.offsets,
+        peak_of_slot=slot_peak,
+        compound=candidates.compound,
+        adduct=candidates.adduct,
+        species=slot_species,
+        injection=injection[slot_peak],
+        ppm_error=candidates.ppm_error,
+        rt_z=candidates.rt_z,
+        rt_pred_min=predictions.mean_min[slot_species, candidates.compound],
+        rt_pred_sd_min=predictions.sd_min[slot_species, candidates.compound],
+        rt_min=rt_min,
+        log_rt_density=log_rt_density(rt_min, injection),
+        is_known_in=_known_in(dataset.compounds["known_in"], species_names)[slot_species, candidates.compound],
+        slot_allowed=slot_allowed,
+        null_allowed=null_allowed,
+        is_labelled=is_labelled,
+        mass_window_ppm=candidates.mass_window_ppm,
+        rt_noise_min=predictions.noise_sd_min,
+        unlisted_share=unlisted_share,
+        adduct_names=candidates.adduct_names,
+        species_names=species_names,
+        injection_names=injection_names,
+    )
+
+
+def with_labels(problem: AssignmentProblem, dataset: Dataset, labels: Answers) -> AssignmentProblem:
+    """The same problem under other labels; every compound that they name is among the peak's slots."""
+    slot_allowed, null_allowed, is_labelled = _label_masks(dataset, problem.offsets, problem.compound, labels)
+    return replace(problem, slot_allowed=slot_allowed, null_allowed=null_allowed, is_labelled=is_labelled)
+
+
+def _index(column: pd.Series[str]) -> tuple[tuple[str, ...], IntArray]:
+    """Sorted distinct values of a column and each row's index into them."""
+    names, index = np.unique(column.to_numpy(dtype=np.str_), return_inverse=True)
+    return tuple(str(name) for name in names), index.astype(np.int64)
+
+
+def _known_in(known_in: pd.Series[str], species_names: tuple[str, ...]) -> BoolArray:
+    """(n_species, n_compounds): the library lists the compound for the species."""
+    listed = known_in.str.split(";")
+    return np.array([[name in values for values in listed] for name in species_names], dtype=np.bool_)
+
+
+def _label_masks(
+    dataset: Dataset, offsets: IntArray, compound: IntArray, labels: Answers
+) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """What the labels leave possible: (n_slots,) slots, (n_peaks,) nulls, and (n_peaks,) which peaks have a label."""
+    slot_allowed = np.ones(compound.size, dtype=np.bool_)
+    null_allowed = np.ones(offsets.size - 1, dtype=np.bool_)
+    is_labelled = np.zeros(offsets.size - 1, dtype=np.bool_)
+    compound_ids = dataset.compounds["compound_id"].to_numpy()
+    position = {peak_id: row for row, peak_id in enumerate(dataset.peaks["peak_id"])}
+    for peak_id, answer in labels.items():
+        row = position[peak_id]
+        slots = slice(offsets[row], offsets[row + 1])
+        slot_allowed[slots] = [compound_id in answer for compound_id in compound_ids[compound[slots]]]
+        null_allowed[row] = not answer
+        is_labelled[row] = True
+    return slot_allowed, null_allowed, is_labelled

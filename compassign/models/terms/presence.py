@@ -1,0 +1,91 @@
+"""How often a compound and adduct make a peak, before mass and RT are seen: the weights of the mixture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from compassign.models.problem import AssignmentProblem
+from compassign.models.terms.base import Values
+from compassign.units import FloatArray, IntArray
+
+ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
+MINOR_ADDUCT_LOG_WEIGHT = -1.5  # most compounds are seen first as their (de)protonated ion
+EFFECT_SD = 1.0  # half-normal scale of the pooled SDs: a factor of e between two species, compounds or adducts
+KNOWN_IN_MEAN, KNOWN_IN_SD = 1.0, 1.0  # listed for the species: e times as likely, to be learned
+MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
+
+
+class Presence:
+    """eta = alpha + species + compound + adduct (+ known_in) effects, partially pooled."""
+
+    name = "presence"
+    explanation = "How common this compound, adduct and species are among the peaks, against the background."
+
+    def build(self, problem: AssignmentProblem) -> Any:
+        """Log weight of every slot against the background, (n_slots,)."""
+        eta = pm.Normal("alpha", ALPHA_MEAN, ALPHA_SD) + pt.zeros(problem.n_slots)
+        in_play, compound = compounds_in_play(problem)
+        model = pm.modelcontext(None)
+        model.add_coords({"compound_in_play": in_play, "adduct": problem.adduct_names, "species": problem.species_names})
+        scale = pm.HalfNormal("compound_sd", EFFECT_SD)
+        eta += (scale * pm.Normal("compound_z", dims="compound_in_play"))[pm.Data("slot_compound", compound)]
+        adduct = pm.Data("slot_adduct", problem.adduct)
+        eta += pm.Data("adduct_log_weight", _adduct_prior(problem), dims="adduct")[adduct]
+        if len(problem.adduct_names) > 1:
+            spread = pm.HalfNormal("adduct_sd", EFFECT_SD)
+            eta += (spread * pm.ZeroSumNormal("adduct_z", dims="adduct"))[adduct]
+        if len(problem.species_names) > 1:
+            spread = pm.HalfNormal("species_sd", EFFECT_SD)
+            effect = spread * pm.ZeroSumNormal("species_z", dims="species")
+            eta += effect[pm.Data("slot_species", problem.species)]
+        if problem.is_known_in.any():
+            known = pm.Data("slot_known_in", problem.is_known_in.astype(np.float64))
+            eta += pm.Normal("known_in_effect", KNOWN_IN_MEAN, KNOWN_IN_SD) * known
+        return eta
+
+    def location(self, problem: AssignmentProblem) -> dict[str, FloatArray]:
+        """Every effect at zero, every scale at its prior's mean."""
+        in_play, _ = compounds_in_play(problem)
+        half_normal_mean = np.asarray(EFFECT_SD * np.sqrt(2 / np.pi))
+        values = {"alpha": np.asarray(ALPHA_MEAN), "compound_sd": half_normal_mean, "compound_z": np.zeros(in_play.size)}
+        if len(problem.adduct_names) > 1:
+            values |= {"adduct_sd": half_normal_mean, "adduct_z": np.zeros(len(problem.adduct_names))}
+        if len(problem.species_names) > 1:
+            values |= {"species_sd": half_normal_mean, "species_z": np.zeros(len(problem.species_names))}
+        if problem.is_known_in.any():
+            values["known_in_effect"] = np.asarray(KNOWN_IN_MEAN)
+        return values
+
+    def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
+        """NumPy reference of `build`."""
+        _, compound = compounds_in_play(problem)
+        adduct = problem.adduct[slots]
+        eta = values["alpha"][:, None] + _adduct_prior(problem)[adduct]
+        eta = eta + values["compound_sd"][:, None] * values["compound_z"][:, compound[slots]]
+        if "adduct_z" in values:
+            eta = eta + values["adduct_sd"][:, None] * values["adduct_z"][:, adduct]
+        if "species_z" in values:
+            eta = eta + values["species_sd"][:, None] * values["species_z"][:, problem.species[slots]]
+        if "known_in_effect" in values:
+            eta = eta + values["known_in_effect"][:, None] * problem.is_known_in[slots]
+        return np.asarray(eta)
+
+    def hyperparameters(self, problem: AssignmentProblem) -> tuple[str, ...]:
+        """Everything but the single compounds' effects."""
+        return tuple(name for name in self.location(problem) if name != "compound_z")
+
+
+def compounds_in_play(problem: AssignmentProblem) -> tuple[IntArray, IntArray]:
+    """Library indices of the compounds that are somebody's candidate, and each slot's index into them."""
+    in_play, slot = np.unique(problem.compound, return_inverse=True)
+    return in_play, slot.astype(np.int64)
+
+
+def _adduct_prior(problem: AssignmentProblem) -> FloatArray:
+    """(n_adducts,) log weight against the main ion; a charged compound's own ion is its main ion."""
+    is_main = [name in MAIN_ADDUCTS or name.startswith("[M]") for name in problem.adduct_names]
+    return np.where(is_main, 0.0, MINOR_ADDUCT_LOG_WEIGHT)

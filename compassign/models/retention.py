@@ -1,0 +1,196 @@
+"""The RT stage: a hierarchical regression on the calibrants that predicts every compound's RT in every species."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+
+from compassign.candidates import RtPredictions
+from compassign.chemistry.descriptors import descriptors
+from compassign.data.dataset import Dataset
+from compassign.models.student import NU
+from compassign.models.terms.base import Values
+from compassign.units import BoolArray, FloatArray, IntArray
+
+NOISE_SHARE = 0.005  # of the RT span: a peak's apex repeats within about half a percent of the gradient
+ERROR_SHARE = 0.05  # of the RT span: SD of a prediction that states none
+SHIFT_SHARE = 0.05  # of the RT span: matrices and clusters shift a compound by a few percent
+OWN_SD_WIDTH, UNKNOWN_SD_WIDTH = 0.3, 1.0  # log-normal: how far the SD of a prediction's error may be off
+LIBRARY_COLUMNS = frozenset(
+    "compound_id name formula exact_mass charge inchikey smiles rt_pred_min rt_pred_sd_min known_in".split()
+)
+
+
+@dataclass(frozen=True)
+class RetentionDesign:
+    """Calibrants and covariates; span_min is the width of the RT axis in minutes.
+
+    base_min, error_sd_min : (n_compounds,) the library's own prediction (0 if it has none) and the SD of its error.
+    covariates : (n_compounds, n_covariates) standardised, NaN rows where a compound cannot be predicted.
+    rt_min, compound, species, injection : (n_calibrants,) observed RTs and indices.
+    cluster_of_species : (n_species,). has_own : the library brings its predictions.
+    """
+
+    base_min: FloatArray
+    error_sd_min: FloatArray
+    covariates: FloatArray
+    covariate_names: tuple[str, ...]
+    rt_min: FloatArray
+    compound: IntArray
+    species: IntArray
+    injection: IntArray
+    species_names: tuple[str, ...]
+    cluster_names: tuple[str, ...]
+    cluster_of_species: IntArray
+    injection_names: tuple[str, ...]
+    span_min: float
+    has_own: bool
+
+    @property
+    def is_predictable(self) -> BoolArray:
+        """(n_compounds,) whether the covariates of a compound are known."""
+        return np.isfinite(self.covariates).all(axis=1)
+
+
+def build_design(dataset: Dataset) -> RetentionDesign:
+    """Covariates of the library and the calibrants of a dataset, those of unpredictable compounds left out."""
+    peaks, calibrants = dataset.peaks, dataset.calibrants
+    own = dataset.compounds["rt_pred_min"].to_numpy(dtype=np.float64)
+    has_own = bool(np.isfinite(own).any())
+    span = max(float(peaks["rt_min"].max() - peaks["rt_min"].min()), 1e-2)
+    covariates, names = _own_covariate(own, span) if has_own else _descriptor_covariates(dataset.compounds)
+    stated_sd = dataset.compounds["rt_pred_sd_min"].to_numpy(dtype=np.float64)
+    positions = {compound_id: row for row, compound_id in enumerate(dataset.compounds["compound_id"])}
+    compound = np.array([positions[value] for value in calibrants["compound_id"]], dtype=np.int64)
+    usable = np.isfinite(covariates).all(axis=1)[compound] if compound.size else np.zeros(0, dtype=np.bool_)
+    species_names = tuple(sorted(set(peaks["species"])))
+    clusters = [dataset.species_clusters[name] for name in species_names]
+    cluster_names = tuple(sorted(set(clusters)))
+    injections = calibrants["injection"].where(calibrants["injection"] != "", calibrants["species"])[usable]
+    injection_names = tuple(sorted(set(injections)))
+    return RetentionDesign(
+        base_min=np.nan_to_num(own) if has_own else np.zeros_like(own),
+        error_sd_min=np.where(np.isfinite(stated_sd) & has_own, stated_sd, ERROR_SHARE * span),
+        covariates=covariates,
+        covariate_names=names,
+        rt_min=calibrants["rt_min"].to_numpy(dtype=np.float64)[usable],
+        compound=compound[usable],
+        species=np.searchsorted(species_names, calibrants["species"].to_numpy(dtype=np.str_)[usable]).astype(np.int64),
+        injection=np.searchsorted(injection_names, injections.to_numpy(dtype=np.str_)).astype(np.int64),
+        species_names=species_names,
+        cluster_names=cluster_names,
+        cluster_of_species=np.searchsorted(cluster_names, clusters).astype(np.int64),
+        injection_names=injection_names,
+        span_min=span,
+        has_own=has_own,
+    )
+
+
+def _own_covariate(own: FloatArray, span: float) -> tuple[FloatArray, tuple[str, ...]]:
+    """The library's prediction itself, centred, in spans: its coefficient stretches the whole axis."""
+    return ((own - np.nanmean(own)) / span)[:, None], ("rt_pred_min",)
+
+
+def _descriptor_covariates(compounds: pd.DataFrame) -> tuple[FloatArray, tuple[str, ...]]:
+    """Descriptors from SMILES and the library's own numeric columns, standardised; constant ones left out."""
+    own = compounds[[column for column in compounds if column not in LIBRARY_COLUMNS]].select_dtypes("number")
+    table = pd.concat([descriptors(compounds["smiles"].tolist()).reset_index(drop=True), own], axis=1)
+    table = table.loc[:, table.std() > 0]
+    standardised = (table - table.mean()) / table.std()
+    return standardised.to_numpy(dtype=np.float64), tuple(table.columns)
+
+
+def build_retention_model(design: RetentionDesign) -> pm.Model:
+    """The PyMC model of the calibrants' RTs; effects exist only where there is more than one of a kind."""
+    span = design.span_min
+    shift = SHIFT_SHARE * span
+    coords = {
+        "covariate": design.covariate_names,
+        "species": design.species_names,
+        "cluster": design.cluster_names,
+        "injection": design.injection_names,
+        "calibrant_compound": np.unique(design.compound),
+    }
+    with pm.Model(coords=coords) as model:
+        centre = 0.0 if design.has_own else float(design.rt_min.mean())
+        mean = pm.Normal("intercept_min", centre, shift if design.has_own else span / 4)
+        slope_sd = shift if design.has_own else pm.HalfNormal("slope_sd_min", 2 * shift)
+        slope_z = pm.Normal("slope_z", dims="covariate")
+        mean = mean + design.base_min[design.compound] + design.covariates[design.compound] @ (slope_sd * slope_z)
+        if len(design.cluster_names) > 1:
+            sd = pm.HalfNormal("cluster_sd_min", shift)
+            effect = sd * pm.ZeroSumNormal("cluster_z", dims="cluster")
+            mean += effect[design.cluster_of_species[design.species]]
+        if len(design.species_names) > 1:
+            sd = pm.HalfNormal("species_sd_min", shift)
+            mean += (sd * pm.ZeroSumNormal("species_z", dims="species"))[design.species]
+        if len(design.injection_names) > 1:
+            sd = pm.HalfNormal("drift_sd_min", 2 * NOISE_SHARE * span)
+            mean += (sd * pm.ZeroSumNormal("drift_z", dims="injection"))[design.injection]
+        error_scale = pm.LogNormal("error_scale", 0.0, OWN_SD_WIDTH if design.has_own else UNKNOWN_SD_WIDTH)
+        error_z = pm.Normal("error_z", dims="calibrant_compound")
+        compounds, index = np.unique(design.compound, return_inverse=True)
+        mean += error_scale * (design.error_sd_min[compounds] * error_z)[index]
+        noise = pm.LogNormal("noise_min", np.log(NOISE_SHARE * span), 1.0)
+        pm.StudentT("rt_min", nu=NU, mu=mean, sigma=noise, observed=design.rt_min)
+    return model
+
+
+def hyperparameters(design: RetentionDesign) -> tuple[str, ...]:
+    """Names of the free variables that the convergence verdict judges."""
+    names = ["intercept_min", "error_scale", "noise_min", "slope_z"]
+    names += [] if design.has_own else ["slope_sd_min"]
+    names += ["cluster_sd_min"] if len(design.cluster_names) > 1 else []
+    names += ["species_sd_min"] if len(design.species_names) > 1 else []
+    names += ["drift_sd_min"] if len(design.injection_names) > 1 else []
+    return tuple(names)
+
+
+def untrained_predictions(design: RetentionDesign) -> RtPredictions:
+    """Predictions without calibrants: the library's own with their stated SD, or none at all."""
+    shape = (len(design.species_names), design.base_min.size)
+    known = design.is_predictable & design.has_own
+    return RtPredictions(
+        mean_min=np.broadcast_to(np.where(known, design.base_min, np.nan), shape).copy(),
+        sd_min=np.broadcast_to(np.where(known, design.error_sd_min, np.nan), shape).copy(),
+        noise_sd_min=NOISE_SHARE * design.span_min,
+    )
+
+
+def predict(design: RetentionDesign, values: Values) -> RtPredictions:
+    """Posterior predictive mean and SD of every compound's RT in every species, without injection drift and noise.
+
+    values : the free variables of the RT stage, each (n_draws, ...). A compound that no calibrant has seen keeps the whole
+    SD of a prediction's error; one that has been seen keeps what the calibrants left of it.
+    """
+    slope_sd = SHIFT_SHARE * design.span_min if design.has_own else values["slope_sd_min"][:, None]
+    slope = slope_sd * values["slope_z"]  # (n_draws, n_covariates)
+    with_one = np.column_stack([np.ones(design.base_min.size), design.covariates])
+    seen = np.unique(design.compound)
+    error = values["error_scale"][:, None] * design.error_sd_min[seen] * values["error_z"]  # (n_draws, n_seen)
+    new_variance = np.mean(values["error_scale"] ** 2) * design.error_sd_min**2
+    means, sds = [], []
+    for species in range(len(design.species_names)):
+        level = values["intercept_min"] + _species_shift(design, values, species)
+        coefficients = np.column_stack([level, slope])  # (n_draws, 1 + n_covariates)
+        mean = design.base_min + with_one @ coefficients.mean(axis=0)
+        covariance = np.atleast_2d(np.cov(coefficients, rowvar=False))
+        variance = np.einsum("ij,jk,ik->i", with_one, covariance, with_one) + new_variance
+        drawn = design.base_min[seen] + coefficients @ with_one[seen].T + error
+        mean[seen], variance[seen] = drawn.mean(axis=0), drawn.var(axis=0)
+        means.append(mean)
+        sds.append(np.sqrt(variance))
+    return RtPredictions(np.stack(means), np.stack(sds), float(values["noise_min"].mean()))
+
+
+def _species_shift(design: RetentionDesign, values: Values, species: int) -> FloatArray:
+    """(n_draws,) shift of one species against the average: its cluster's and its own."""
+    shift = np.zeros(values["intercept_min"].shape)
+    if "cluster_z" in values:
+        shift = shift + values["cluster_sd_min"] * values["cluster_z"][:, design.cluster_of_species[species]]
+    if "species_z" in values:
+        shift = shift + values["species_sd_min"] * values["species_z"][:, species]
+    return shift

@@ -1,0 +1,148 @@
+"""Did the sampler find the posterior? Convergence diagnostics and the verdict that is shown with every number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from arviz_stats.base import array_stats
+
+from compassign.config import SamplerConfig
+from compassign.inference.sampling import Draws
+from compassign.units import FloatArray
+
+VerdictName = Literal["converged", "suspect", "failed"]
+FAILED_RHAT, FAILED_DIVERGENCES = 1.1, 0.05
+MAX_RHAT_RESPONSIBILITIES, MAX_DIVERGENCES = 1.05, 0.001
+MAX_RHAT, MIN_ESS = 1.01, 400.0  # Vehtari et al., Bayesian Analysis 16(2), 2021
+QUICK_MAX_RHAT, QUICK_MIN_ESS = 1.05, 100.0
+NOT_INFORMED_RATIO = 0.9  # of the prior's SD
+
+
+@dataclass(frozen=True)
+class ResponsibilityCheck:
+    """Split R-hat of the uncertain responsibilities (mean between 0.05 and 0.95).
+
+    max_rhat : NaN if none is uncertain. worst_peaks : ids of the peaks over the limit, worst first. all_finite : no NaN drawn.
+    """
+
+    max_rhat: float
+    worst_peaks: tuple[str, ...]
+    all_finite: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict with its figures and, where it is not `converged`, its reasons and what to do.
+
+    min_ess_bulk, min_ess_tail : over the hyperparameters. share_divergences : of the kept draws.
+    not_informed : parameters whose posterior SD is over 0.9 of the prior's.
+    """
+
+    verdict: VerdictName
+    reasons: tuple[str, ...]
+    quick: bool
+    max_rhat: float
+    min_ess_bulk: float
+    min_ess_tail: float
+    max_rhat_responsibilities: float
+    n_divergences: int
+    share_divergences: float
+    not_informed: tuple[str, ...]
+
+
+def judge(
+    draws: Draws,
+    hyperparameters: Sequence[str],
+    responsibilities: ResponsibilityCheck,
+    settings: SamplerConfig,
+    prior_sd: Mapping[str, FloatArray],
+) -> Verdict:
+    """Judge convergence by the thresholds of DESIGN section 4.
+
+    prior_sd : name -> SD of the prior, of the shape of one draw, for `not_informed`; may lack names.
+    """
+    table = _diagnose({name: draws.values[name] for name in hyperparameters})
+    share = float(draws.is_divergent.mean())
+    worst = max(table, key=lambda name: table[name].rhat)
+    fewest = min(table, key=lambda name: min(table[name].ess_bulk, table[name].ess_tail))
+    max_rhat, least = table[worst].rhat, min(table[fewest].ess_bulk, table[fewest].ess_tail)
+    limit_rhat, limit_ess = (QUICK_MAX_RHAT, QUICK_MIN_ESS) if settings.quick else (MAX_RHAT, MIN_ESS)
+    checks = {
+        f"R-hat of {worst} is {max_rhat:.3f}, expected at most {limit_rhat}: draw more (--samples)": max_rhat > limit_rhat,
+        f"effective draws of {fewest} are {least:.0f}, expected at least {limit_ess:.0f}: draw more (--samples)": (
+            least < limit_ess
+        ),
+        f"{share:.2%} of the draws diverged, expected at most {MAX_DIVERGENCES:.1%}: raise --target-accept": (
+            share > MAX_DIVERGENCES
+        ),
+        f"R-hat of responsibilities reaches {responsibilities.max_rhat:.3f}, expected at most {MAX_RHAT_RESPONSIBILITIES}; "
+        f"label or distrust the peaks {', '.join(responsibilities.worst_peaks[:5])}": (
+            responsibilities.max_rhat > MAX_RHAT_RESPONSIBILITIES
+        ),
+        "some draws are not finite": not (responsibilities.all_finite and np.isfinite(max_rhat)),
+    }
+    reasons = tuple(reason for reason, applies in checks.items() if applies)
+    is_broken = "some draws are not finite" in reasons
+    is_failed = is_broken or max(max_rhat, responsibilities.max_rhat) > FAILED_RHAT or share > FAILED_DIVERGENCES
+    return Verdict(
+        verdict="failed" if is_failed else "suspect" if reasons else "converged",
+        reasons=reasons,
+        quick=settings.quick,
+        max_rhat=max_rhat,
+        min_ess_bulk=min(row.ess_bulk for row in table.values()),
+        min_ess_tail=min(row.ess_tail for row in table.values()),
+        max_rhat_responsibilities=responsibilities.max_rhat,
+        n_divergences=int(draws.is_divergent.sum()),
+        share_divergences=share,
+        not_informed=_not_informed(draws, prior_sd),
+    )
+
+
+def split_rhat(values: FloatArray) -> FloatArray:
+    """Split R-hat of bounded quantities: (n_chains, n_draws, n) -> (n,); 1 for a constant.
+
+    Responsibilities lie in [0, 1], so that their variances exist and no rank transform is needed.
+    Source: Gelman et al., Bayesian Data Analysis, 3rd ed., section 11.4.
+    """
+    half = values.shape[1] // 2
+    chains = np.concatenate([values[:, :half], values[:, -half:]])  # (2 * n_chains, half, n)
+    within = chains.var(axis=1, ddof=1).mean(axis=0)
+    between = chains.mean(axis=1).var(axis=0, ddof=1)
+    ratio = np.divide(between, within, out=np.zeros_like(within), where=within > 0)
+    stuck = (within == 0) & (between > 0)  # chains that never move and disagree
+    return np.asarray(np.where(stuck, np.inf, np.sqrt((half - 1) / half + ratio)))
+
+
+@dataclass(frozen=True)
+class _Row:
+    rhat: float
+    ess_bulk: float
+    ess_tail: float
+
+
+def _diagnose(values: Mapping[str, FloatArray]) -> dict[str, _Row]:
+    """Rank-normalised R-hat, bulk and tail ESS of every scalar, named like `mass_offset_ppm[2]`."""
+    table = {}
+    for name, array in values.items():
+        scalars = array.reshape(*array.shape[:2], -1)
+        for index in range(scalars.shape[2]):
+            label = name if array.ndim == 2 else f"{name}[{index}]"  # noqa: PLR2004
+            column = scalars[:, :, index]
+            table[label] = _Row(
+                rhat=float(array_stats.rhat(column)),
+                ess_bulk=float(array_stats.ess(column, method="bulk")),
+                ess_tail=float(array_stats.ess(column, method="tail", prob=(0.05, 0.95))),
+            )
+    return table
+
+
+def _not_informed(draws: Draws, prior_sd: Mapping[str, FloatArray]) -> tuple[str, ...]:
+    """Scalars that the data left as wide as the prior."""
+    found = []
+    for name, sd in prior_sd.items():
+        ratio = draws.values[name].std(axis=(0, 1)) / sd
+        found += [name if ratio.ndim == 0 else f"{name}{list(index)}" for index in np.argwhere(ratio > NOT_INFORMED_RATIO)]
+    return tuple(found)

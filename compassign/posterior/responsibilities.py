@@ -1,0 +1,162 @@
+"""Responsibilities from posterior draws, streamed peak block by peak block: summaries, convergence, and the trace file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from compassign.inference.diagnostics import ResponsibilityCheck, split_rhat
+from compassign.posterior.assignments import SlotProbabilities
+from compassign.posterior.trace import TraceWriter
+from compassign.units import FloatArray, IntArray
+
+HDI_PROBABILITY = 0.94  # ArviZ's long-standing default
+UNCERTAIN = (0.05, 0.95)  # mean responsibilities in between are judged for convergence
+MAX_RHAT = 1.05
+BLOCK_CELLS = 2_000_000  # draws x slots in memory at once: 16 MB an array
+
+
+@dataclass(frozen=True)
+class Block:
+    """Draws of one run of peaks: slot (n_draws, n_slots); null and unlisted (n_draws, n_peaks); chains one after the other.
+
+    evidence : term name -> (n_slots,) mean log contribution.
+    """
+
+    slot: FloatArray
+    null: FloatArray
+    unlisted: FloatArray
+    evidence: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class DrawSource:
+    """Where responsibilities come from: any model that can draw them for a run of peaks.
+
+    offsets : (n_peaks + 1,) ragged slots. n_chains, n_draws : shape of the posterior. block : peaks -> their draws.
+    """
+
+    offsets: IntArray
+    n_chains: int
+    n_draws: int
+    block: Callable[[slice], Block]
+
+
+def summarise(
+    source: DrawSource, peak_ids: tuple[str, ...], writer: TraceWriter, on_progress: Callable[[float], None]
+) -> tuple[SlotProbabilities, ResponsibilityCheck]:
+    """Means, intervals and Monte-Carlo errors of every responsibility, written to the trace on the way.
+
+    Memory is bounded by the block size and the result, whatever the number of draws.
+    """
+    parts: list[_Part] = []
+    for peaks in _blocks(source):
+        block = source.block(peaks)
+        writer.write(peaks, source.offsets, block.slot, block.null)
+        parts.append(_summarise_block(source, block, peaks))
+        on_progress(peaks.stop / len(peak_ids))
+    slot, null = _join([part.slot for part in parts]), _join([part.null for part in parts])
+    probabilities = SlotProbabilities(
+        slot=slot[0],
+        slot_low=slot[1],
+        slot_high=slot[2],
+        slot_mcse=slot[3],
+        null=null[0],
+        null_low=null[1],
+        null_high=null[2],
+        null_mcse=null[3],
+        unlisted=np.concatenate([part.unlisted for part in parts]),
+        evidence={name: np.concatenate([part.evidence[name] for part in parts]) for name in parts[0].evidence},
+    )
+    return probabilities, _check(source, slot, null, peak_ids)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Summaries of one block; slot and null are (5, n): mean, low, high, Monte-Carlo error, split R-hat."""
+
+    slot: FloatArray
+    null: FloatArray
+    unlisted: FloatArray
+    evidence: Mapping[str, FloatArray]
+
+
+def _summarise_block(source: DrawSource, block: Block, peaks: slice) -> _Part:
+    return _Part(
+        slot=_statistics(block.slot, source.n_chains),
+        null=_statistics(block.null, source.n_chains),
+        unlisted=block.unlisted.mean(axis=0),
+        evidence=block.evidence,
+    )
+
+
+def _statistics(draws: FloatArray, n_chains: int) -> FloatArray:
+    """(n_draws, n) -> (5, n)."""
+    low, high = highest_density_interval(draws, HDI_PROBABILITY)
+    by_chain = draws.reshape(n_chains, -1, draws.shape[1])
+    rhat = split_rhat(by_chain) if by_chain.shape[1] > 3 else np.ones(draws.shape[1])  # noqa: PLR2004
+    return np.stack([draws.mean(axis=0), low, high, batch_means_error(by_chain), rhat])
+
+
+def highest_density_interval(draws: FloatArray, probability: float) -> tuple[FloatArray, FloatArray]:
+    """Narrowest interval that holds a share of the draws: (n_draws, n) -> low and high, (n,) each.
+
+    Source: Chen & Shao, J. Comput. Graph. Stat. 8(1), 1999.
+    """
+    ordered = np.sort(draws, axis=0)
+    n_inside = min(int(np.ceil(probability * draws.shape[0])), draws.shape[0])
+    width = ordered[n_inside - 1 :] - ordered[: draws.shape[0] - n_inside + 1]
+    start = np.argmin(width, axis=0)
+    column = np.arange(draws.shape[1])
+    return ordered[start, column], ordered[start + n_inside - 1, column]
+
+
+def batch_means_error(draws: FloatArray) -> FloatArray:
+    """Monte-Carlo standard error of the mean, (n_chains, n_draws, n) -> (n,); 0 for a single draw.
+
+    Batches of about sqrt(n_draws) within each chain. Source: Flegal & Jones, Annals of Statistics 38(2), 2010.
+    """
+    n_chains, n_draws, n = draws.shape
+    size = max(int(np.sqrt(n_draws)), 1)
+    n_batches = n_draws // size
+    if n_chains * n_batches < 2:  # noqa: PLR2004
+        return np.zeros(n)
+    batches = draws[:, : size * n_batches].reshape(n_chains, n_batches, size, n).mean(axis=2)
+    return np.asarray(batches.reshape(-1, n).std(axis=0, ddof=1) / np.sqrt(n_chains * n_batches))
+
+
+def _blocks(source: DrawSource) -> Iterator[slice]:
+    """Runs of whole peaks with at most BLOCK_CELLS draws x slots (one peak at least)."""
+    n_peaks = source.offsets.size - 1
+    budget = max(BLOCK_CELLS // (source.n_chains * source.n_draws), 1)
+    start = 0
+    while start < n_peaks:
+        limit = max(start + 1, int(np.searchsorted(source.offsets, source.offsets[start] + budget, side="right")) - 1)
+        stop = min(limit, start + budget, n_peaks)
+        yield slice(start, stop)
+        start = stop
+
+
+def _join(parts: list[FloatArray]) -> FloatArray:
+    return np.concatenate(parts, axis=1)
+
+
+def _check(source: DrawSource, slot: FloatArray, null: FloatArray, peak_ids: tuple[str, ...]) -> ResponsibilityCheck:
+    """Largest R-hat of each peak over its uncertain options, and which peaks are over the limit."""
+    peak_of_slot = np.repeat(np.arange(len(peak_ids)), np.diff(source.offsets))
+    worst = _uncertain_rhat(null)
+    np.maximum.at(worst, peak_of_slot, _uncertain_rhat(slot))
+    order = np.argsort(-worst)
+    return ResponsibilityCheck(
+        max_rhat=float(worst.max(initial=1.0)),
+        worst_peaks=tuple(peak_ids[row] for row in order[: int((worst > MAX_RHAT).sum())]),
+        all_finite=bool(np.isfinite(slot[0]).all() and np.isfinite(null[0]).all()),
+    )
+
+
+def _uncertain_rhat(statistics: FloatArray) -> FloatArray:
+    """R-hat where the mean is uncertain, 1 elsewhere."""
+    is_uncertain = (statistics[0] > UNCERTAIN[0]) & (statistics[0] < UNCERTAIN[1])
+    return np.where(is_uncertain, statistics[4], 1.0)

@@ -1,0 +1,115 @@
+"""The trace file `assignment_trace.nc`: responsibilities padded to (chain, draw, N, K_max), written block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5netcdf
+import h5py
+import numpy as np
+
+from compassign.units import FloatArray, IntArray, StrArray
+
+CHUNK_CELLS = 1_000_000  # 4 MB of float32 a chunk
+
+
+@dataclass(frozen=True)
+class TraceLayout:
+    """Shape and labels of a trace.
+
+    variable : `r` or `p`. n_chains, n_draws : of the posterior. offsets : (n_peaks + 1,). peak_id : (n_peaks,).
+    slot_compound, slot_adduct : (n_slots,) ids and names. max_r_mb : largest uncompressed size of the variable; every
+    `thin`-th draw is kept to stay within.
+    """
+
+    variable: str
+    n_chains: int
+    n_draws: int
+    offsets: IntArray
+    peak_id: StrArray
+    slot_compound: StrArray
+    slot_adduct: StrArray
+    max_r_mb: int
+
+    @property
+    def k_max(self) -> int:
+        """Width of the candidate axis: the largest number of slots of a peak, and the null."""
+        return int(np.diff(self.offsets).max(initial=0)) + 1
+
+    @property
+    def thin(self) -> int:
+        """Every how many draws one is written."""
+        cells = self.n_chains * self.n_draws * self.peak_id.size * self.k_max
+        return max(1, min(self.n_draws, int(np.ceil(4 * cells / (self.max_r_mb * 1_000_000)))))
+
+
+class TraceWriter:
+    """Writes one trace; use as a context manager. The null is candidate 0, masked candidates are 0."""
+
+    def __init__(self, path: Path, layout: TraceLayout) -> None:
+        self._layout = layout
+        self._file = h5netcdf.File(path, "w")
+        self._file.attrs["thin"] = layout.thin
+        self._r = self._create()
+
+    def __enter__(self) -> Self:
+        """Open."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the file, complete or not; the caller renames only complete ones."""
+        self._file.close()
+
+    def _create(self) -> Any:
+        layout = self._layout
+        n_kept = len(range(0, layout.n_draws, layout.thin))
+        sizes = {"chain": layout.n_chains, "draw": n_kept, "N": layout.peak_id.size, "K_max": layout.k_max}
+        self._file.dimensions = sizes
+        posterior, constant = self._file.create_group("posterior"), self._file.create_group("constant_data")
+        rows = max(1, min(sizes["N"], CHUNK_CELLS // max(layout.n_chains * n_kept * layout.k_max, 1)))
+        variable = posterior.create_variable(
+            layout.variable,
+            tuple(sizes),
+            dtype=np.float32,
+            chunks=(layout.n_chains, n_kept, rows, layout.k_max),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        for group, names in ((posterior, ("chain", "draw")), (constant, ())):
+            for name in names:
+                group.create_variable(name, (name,), data=np.arange(sizes[name]))
+        constant.create_variable("peak_id", ("N",), data=layout.peak_id.astype(object), dtype=h5py.string_dtype())
+        mask = np.arange(layout.k_max) <= np.diff(layout.offsets)[:, None]
+        constant.create_variable("slot_mask", ("N", "K_max"), data=mask.astype(np.int8))
+        for name, values in (("slot_compound", layout.slot_compound), ("slot_adduct", layout.slot_adduct)):
+            padded = np.full(mask.shape, "", dtype=object)
+            padded[:, 1:][mask[:, 1:]] = values
+            constant.create_variable(name, ("N", "K_max"), data=padded, dtype=h5py.string_dtype())
+        return variable
+
+    def write(self, peaks: slice, offsets: IntArray, slot: FloatArray, null: FloatArray) -> None:
+        """Write a run of peaks: slot (n_chains * n_draws, n_slots), null (n_chains * n_draws, n_peaks)."""
+        layout = self._layout
+        n_slots = np.diff(offsets[peaks.start : peaks.stop + 1])
+        mask = np.arange(1, layout.k_max) <= n_slots[:, None]  # (n_peaks, k_max - 1)
+        thinned = [x.reshape(layout.n_chains, layout.n_draws, -1)[:, :: layout.thin] for x in (slot, null)]
+        block = np.zeros((*thinned[1].shape, layout.k_max), dtype=np.float32)
+        block[..., 0] = thinned[1]
+        block[..., 1:][..., mask] = thinned[0]
+        self._r[:, :, peaks.start : peaks.stop, :] = block
+
+    def add_posterior(self, values: Mapping[str, FloatArray]) -> None:
+        """Add other parameters, each (n_chains, n_draws, ...), thinned like the responsibilities."""
+        group = self._file["posterior"]
+        for name, array in values.items():
+            dims = tuple(f"{name}_dim_{axis}" for axis in range(array.ndim - 2))
+            for dim, size in zip(dims, array.shape[2:], strict=True):
+                group.dimensions[dim] = size
+            group.create_variable(name, ("chain", "draw", *dims), data=array[:, :: self._layout.thin])

@@ -95,7 +95,7 @@ def add_labelled(
     """Add a slot for every compound that a label names and the windows left out.
 
     The slot has the adduct of smallest |ppm_error| among the candidates' adducts that the peak's polarity and charge
-    allow. Where they allow none, other adducts, then another charge, then the other polarity are taken: no label is lost.
+    allow. Where they allow none, other adducts, another charge, at last the other polarity are taken: no label is lost.
 
     Returns the candidates, and one warning for each slot added. Raises InputError for an unknown peak or compound.
     """

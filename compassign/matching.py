@@ -20,8 +20,8 @@ _SEARCH_SLACK = 1e-9  # relative; the search goes a little too far, then ppm_err
 class RtPredictions:
     """What is known about each compound's retention time before any peak is assigned.
 
-    mean_min, sd_min : (n_species, n_compounds) minutes, species sorted by name, NaN where there is no prediction; sd_min
-        is the uncertainty of the compound's own RT, without the noise of one measurement.
+    mean_min, sd_min : (n_species, n_compounds) minutes, species sorted by name, NaN where there is no prediction;
+        sd_min is the uncertainty of the compound's own RT, without the noise of one measurement.
     noise_sd_min : SD of one measurement around the compound's RT, minutes.
     """
 
@@ -57,8 +57,8 @@ class Windows:
 class PeakArrays:
     """What matching reads of the peaks, each (n_peaks,).
 
-    mz, rt_min : observed. species : row of the predictions. polarity_sign : 1 or -1. charge : 0 = unknown; a negative one
-        is signed, a positive one may be a magnitude. isotope_index : 0 = monoisotopic, n = n isotope spacings heavier.
+    mz, rt_min : observed. species : row of the predictions. polarity_sign : 1 or -1. charge : 0 = unknown; a negative
+        one is signed, a positive one may be a magnitude. isotope_index : 0 = monoisotopic, n = n spacings heavier.
     """
 
     mz: FloatArray
@@ -232,9 +232,7 @@ def _in_rt_window(slots: Slots, peaks: PeakArrays, window_sd: float, predictions
 
 def _taken(slots: Slots, rows: IntArray) -> Slots:
     """The slots of these rows, in their order."""
-    return Slots(
-        slots.peak[rows], slots.compound[rows], slots.adduct[rows], slots.ppm_error[rows], slots.rt_z[rows]
-    )
+    return Slots(slots.peak[rows], slots.compound[rows], slots.adduct[rows], slots.ppm_error[rows], slots.rt_z[rows])
 
 
 def _check_predictions(predictions: RtPredictions, n_species: int, n_compounds: int) -> None:
@@ -245,4 +243,4 @@ def _check_predictions(predictions: RtPredictions, n_species: int, n_compounds: 
             raise InputError(f"RT predictions: {name} has shape {values.shape}, expected {expected}")
     exact = np.isfinite(predictions.mean_min) & ~(np.hypot(predictions.sd_min, predictions.noise_sd_min) > 0)
     if exact.any():
-        raise InputError(f"RT predictions: {int(exact.sum())} have no uncertainty; expected sd_min or noise_sd_min above 0")
+        raise InputError(f"RT predictions: {int(exact.sum())} have no uncertainty; expected sd_min or noise_sd_min > 0")

@@ -28,8 +28,8 @@ def _masses_from_table() -> dict[str, float]:
     return masses
 
 
-# molmass has the newest atomic masses of the usual packages: pyteomics and RDKit agree to 1e-6 Da for C, H, N, O, P, S, F,
-# Cl, Br, B, Si, Se, Na and K, to 2e-6 Da for I, and to 2e-5 Da for metals, where their tables are older.
+# molmass has the newest atomic masses of the usual packages: pyteomics and RDKit agree to 1e-6 Da for C, H, N, O, P, S,
+# F, Cl, Br, B, Si, Se, Na and K, to 2e-6 Da for I and As, and to 2e-5 Da for metals, where their tables are older.
 _MASS_DA = _masses_from_table()
 
 
@@ -47,9 +47,9 @@ class ParsedFormula:
 def parse_formula(formula: str) -> ParsedFormula:
     """Take a formula apart into atoms and charge.
 
-    formula : element symbols with counts, brackets `(CH2)3`, isotopes `[13C]2` (`D` and `T` for those of hydrogen), then
-        the charge as `+`, `-`, `+2` or `-2`. Digits before the sign count atoms: `C6H14NO2+` has two O and charge 1, so a
-        charge is never written `2+`. Case matters; hydrates and salts (`.`) are not one species.
+    formula : element symbols with counts, brackets `(CH2)3`, isotopes `[13C]2` (`D` and `T` for those of hydrogen),
+        then the charge as `+`, `-`, `+2` or `-2`. Digits before the sign count atoms: `C6H14NO2+` has two O, charge 1,
+        so a charge is never written `2+`. Case matters; hydrates and salts (`.`) are not one species.
 
     Raises InputError that names the formula and the first place that cannot be read.
     """

@@ -10,7 +10,7 @@ import pandas as pd
 from compassign.chemistry.adducts import default_adducts, get_adduct, mz_theoretical, own_ion
 from compassign.data.dataset import Dataset
 from compassign.errors import InputError
-from compassign.matching import (
+from compassign.chemistry.matching import (
     LibraryArrays,
     PeakArrays,
     RtPredictions,

@@ -1,0 +1,278 @@
+"""The command line: read what was typed, call the package, turn what happened into messages and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
+
+import typer
+
+import compassign
+from compassign.cli_options import DEFAULT_OUTPUT, RunOptions, with_run_options
+from compassign.config import RunConfig, RunRecord, installed_versions, machine_type, read_record
+from compassign.errors import InputError, RunCancelledError
+from compassign.progress import Progress, RichProgress
+from compassign.repeat import answer_warnings, check_dataset, complete_record, machine_warnings
+from compassign.runs import RunDirectory, find_run, shown_run
+
+if TYPE_CHECKING:
+    from compassign.data.dataset import Dataset
+    from compassign.pipeline import RunSummary
+
+EXIT_COMPLETE, EXIT_FAILED, EXIT_INPUT, EXIT_VERDICT, EXIT_CANCELLED = 0, 1, 2, 3, 130
+
+# Commands find these by name when they run, so that `--help` does not wait seconds for the samplers.
+_PIPELINE, _LOADER, _REPORT = "compassign.pipeline", "compassign.data.load", "compassign.report"
+
+_RUN_HELP = """Assign compounds to peaks: fit a model to a dataset and write probabilities, decisions and metrics.
+
+Results appear in output/runs/RUN_ID; output/results, output/models and output/logs show the newest complete run. They
+change only when a run is complete: one that fails or is cancelled leaves them as they were.
+
+\b
+Examples:
+  compassign run --quick                  a first look at simulated data
+  compassign run --data my_study          your own dataset
+  compassign run --data my_study --model lookup --output output_lookup
+  compassign run --config output/results/run.json     the same run again
+"""
+
+_EXIT_CODES = """\b
+Exit codes:
+  0    complete
+  1    the run failed; the message says where the log is
+  2    bad input or usage; every problem found is listed
+  3    complete, but the verdict is `failed`: do not use its numbers
+  130  cancelled (Ctrl-C)
+"""
+
+app = typer.Typer(
+    name="compassign",
+    help="Which library compound made each LC-MS peak, with honest probabilities.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave the process with its exit code.
+
+    argv : the words after `compassign`; those of the process unless given. Raises SystemExit, always.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    sys.exit(app(args=words, prog_name="compassign", obj=shlex.join(["compassign", *words])))
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"compassign {compassign.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Hold the options of the program itself."""
+
+
+@app.command("run", help=_RUN_HELP, epilog=_EXIT_CODES)
+@with_run_options
+def run(ctx: typer.Context, options: RunOptions) -> None:
+    """Fit a model to a dataset."""
+    with _Boundary() as boundary:
+        boundary.code = _run(options, str(ctx.obj), boundary)
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def validate(
+    data: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset folder with peaks.csv and compounds.csv.")],
+) -> None:
+    """Check a dataset without fitting anything: a summary if it can be used, otherwise every problem found."""
+    with _Boundary() as boundary:
+        typer.echo(_dataset_summary(_load(data)))
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def report(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Run id, its beginning, or a run folder. [default: newest]")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
+) -> None:
+    """Show what a run found and how far its numbers can be trusted."""
+    with _Boundary() as boundary:
+        run_path = find_run(output, name)
+        render_report: Callable[[Path], str] = importlib.import_module(_REPORT).render_report
+        typer.echo(render_report(run_path))
+    raise typer.Exit(boundary.code)
+
+
+class _Boundary:
+    """Where exceptions end: what stopped a command becomes a message on standard error and `code`."""
+
+    def __init__(self) -> None:
+        self.code = EXIT_COMPLETE
+        self.output: Path | None = None
+        self.log: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None:
+            return True
+        if isinstance(error, InputError):
+            self.code = EXIT_INPUT
+            problems = len(error.problems)
+            typer.echo(f"The input cannot be used, {problems} problem{'s' * (problems != 1)}:", err=True)
+            typer.echo("\n".join(f"  {problem}" for problem in error.problems), err=True)
+        elif isinstance(error, KeyboardInterrupt | RunCancelledError):
+            self.code = EXIT_CANCELLED
+            kept = "" if self.log is None else f" Nothing of the run is kept but its log: {self.log}"
+            typer.echo(f"Cancelled.{kept}", err=True)
+        elif isinstance(error, Exception) and self.log is not None:
+            self.code = EXIT_FAILED
+            reason = " ".join(str(error).split()) or "no message"
+            typer.echo(f"The run failed: {type(error).__name__}: {reason}", err=True)
+            typer.echo(f"The log with the traceback: {self.log}", err=True)
+        else:
+            return False  # a defect outside a run has no log: its traceback is all there is
+        if self.output is not None:
+            shown = shown_run(self.output)
+            still = f"still show run {shown.name}" if shown else "show no run yet"
+            typer.echo(f"The links {self.output}/models, results and logs {still}.", err=True)
+        return True
+
+
+def _run(options: RunOptions, command: str, boundary: _Boundary) -> int:
+    """Carry out `compassign run`; returns 0 or 3, everything else is raised."""
+    boundary.output = options.output
+    if options.config is not None:
+        options.check_alone()
+    earlier = None if options.config is None else read_record(options.config)
+    config = options.to_config() if earlier is None else earlier.config
+    if earlier is not None and config.data is not None:
+        check_dataset(earlier, _load(config.data).dataset_hash)
+    warnings = _setting_warnings(config, options) if earlier is None else machine_warnings(earlier)
+    directory = RunDirectory.create(options.output, config.model, config.max_r_mb)
+    record = RunRecord(
+        config=config,
+        seed=config.seed,
+        versions=installed_versions(),
+        machine=machine_type(),
+        run_id=directory.run_id,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+    )
+    boundary.log = directory.log
+    terminated = _on_signals(signal.default_int_handler, signal.SIGTERM)  # cancelled, as by Ctrl-C
+    with terminated, directory, RichProgress(directory.log) as progress:
+        progress.info(f"run {directory.run_id}: {command}")
+        for message in warnings:
+            progress.warn(message)
+        summary = _execute(config, directory.staging, progress)
+        record = complete_record(directory.staging / "results", record)
+        if earlier is not None:
+            check_dataset(earlier, record.dataset_hash)
+            for message in answer_warnings(earlier, record):
+                progress.warn(message)
+        # a few milliseconds that end either way: complete and shown, or not
+        with _on_signals(signal.SIG_IGN, signal.SIGTERM, signal.SIGINT):
+            directory.publish()
+    typer.echo(_run_summary(summary, directory))
+    return EXIT_VERDICT if summary.verdict == "failed" else EXIT_COMPLETE
+
+
+def _execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
+    execute: Callable[[RunConfig, Path, Progress], RunSummary] = importlib.import_module(_PIPELINE).execute
+    return execute(config, staging, progress)
+
+
+def _load(folder: Path) -> Dataset:
+    load_dataset: Callable[[Path], Dataset] = importlib.import_module(_LOADER).load_dataset
+    return load_dataset(folder)
+
+
+def _setting_warnings(config: RunConfig, options: RunOptions) -> list[str]:
+    """What was set but has no effect."""
+    if config.data is not None and options.difficulty is not None:
+        return ["--difficulty has no effect with --data: it describes the simulated demonstration"]
+    return []
+
+
+@contextmanager
+def _on_signals(handler: signal.Handlers | Any, *signals: signal.Signals) -> Iterator[None]:
+    """Handle `signals` by `handler` inside the block; only the main thread can, elsewhere nothing changes."""
+    before: Mapping[signal.Signals, signal.Handlers | int | None | Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def _dataset_summary(dataset: Dataset) -> str:
+    """What a validated dataset holds, one line each."""
+    peaks = dataset.peaks
+    polarity = ", ".join(f"{name} {count}" for name, count in peaks["polarity"].value_counts().items())
+    truth = "none" if dataset.truth is None else f"{len(dataset.truth)} peaks"
+    rows = {
+        "peaks": len(peaks),
+        "compounds": len(dataset.compounds),
+        "species": peaks["species"].nunique(),
+        "injections": peaks["injection"].nunique(),
+        "polarity": polarity,
+        "calibrants": len(dataset.calibrants),
+        "labels": f"{len(dataset.labels)} peaks",
+        "truth": truth,
+        "dataset_hash": dataset.dataset_hash,
+    }
+    lines = [f"{dataset.name}: can be used", *_aligned(rows)]
+    return "\n".join([*lines, *(f"warning: {message}" for message in dataset.warnings)])
+
+
+def _run_summary(summary: RunSummary, directory: RunDirectory) -> str:
+    """What a complete run says at its end."""
+    verdict = f"Run {directory.run_id} is complete. Verdict: {summary.verdict}"
+    advice = "The sampler did not find the posterior: do not use these numbers; see the report for what to change."
+    return "\n".join(
+        [
+            verdict,
+            *([advice] if summary.verdict == "failed" else []),
+            *_aligned(summary.headline),
+            f"Files: {directory.path} (also {directory.output}/results, models and logs)",
+            f"Report: {shlex.join(['compassign', 'report', directory.run_id, '--output', str(directory.output)])}",
+        ]
+    )
+
+
+def _aligned(rows: Mapping[str, object]) -> list[str]:
+    """Names and values in two columns; a number that is missing is said to be so."""
+    width = max(map(len, rows), default=0)
+    texts = {
+        name: "not available" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+        for name, value in rows.items()
+    }
+    return [f"  {name:<{width}}  {text}" for name, text in texts.items()]

@@ -18,13 +18,15 @@ class Dataset:
     name : shown to the user.
     peaks : one row a peak, file order, index 0..n-1. peak_id, species, injection (str), polarity
         (`positive`/`negative`), mz, rt_min, intensity (float64), charge (Int64, <NA> = unknown), adduct,
-        isotope_group (str, "" = none), isotope_index (int64, 0 = monoisotopic); foreign columns follow.
-    compounds : one row a compound, file order, index 0..n-1. compound_id, name, formula, inchikey, smiles, known_in (str,
-        "" = none), exact_mass (Da), charge (int64), rt_pred_min, rt_pred_sd_min (float64, NaN = none); then foreign columns,
-        of which the numeric ones are descriptors.
+        isotope_group, ms2_id (str, "" = none), isotope_index (int64, 0 = monoisotopic); foreign columns follow.
+    compounds : one row a compound, file order, index 0..n-1. compound_id, name, formula, inchikey, smiles, known_in
+        (str, "" = none), exact_mass (Da), charge (int64), rt_pred_min, rt_pred_sd_min (float64, NaN = none); then
+        foreign columns, of which the numeric ones (float64) are descriptors.
     calibrants : species, injection ("" = any), compound_id (str), rt_min (float64); may have no rows.
-    injections, abundances : as in the files; may have no rows.
+    injections, abundances : as in the files; may have no rows. The abundance columns of injections are float64,
+        NaN = not detected.
     labels : what people said, one entry a labelled peak.
+    label_rows : the statements behind the labels, one row each: peak_id, compound_id, annotator, confidence (str).
     truth : for scoring only; None where the dataset has none. Peaks not in it are unknown.
     species_clusters : species -> cluster; every species is present (one cluster "all" unless dataset.toml says more).
     warnings : what the loader had to assume.
@@ -45,3 +47,4 @@ class Dataset:
     truth_hash: str
     meta: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    label_rows: pd.DataFrame = field(default_factory=pd.DataFrame)

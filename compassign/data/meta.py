@@ -1,0 +1,49 @@
+"""The settings of dataset.toml: short texts, the polarity, and the clusters of species."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from compassign.data.raw import Findings, list_some
+from compassign.tables import POLARITIES
+
+META_FILE = "dataset.toml"
+DEFAULT_CLUSTER = "all"
+CLUSTERS_KEY = "species_clusters"
+_SCALARS = (str, int, float, bool)
+
+
+def meta_polarity(meta: Mapping[str, Any]) -> tuple[str, Findings]:
+    """The polarity of all peaks that have none of their own, "" where none is given."""
+    polarity = meta.get("polarity", "")
+    if polarity == "" or (isinstance(polarity, str) and polarity in POLARITIES):
+        return polarity, Findings()
+    return "", Findings((f"{META_FILE}, polarity: found {polarity!r}, expected 'positive' or 'negative'",))
+
+
+def meta_texts(meta: Mapping[str, Any]) -> tuple[dict[str, str], Findings]:
+    """Name, licence, source, notes and whatever else is a single value, as text."""
+    messages = tuple(
+        f"{META_FILE}, {key}: found {meta[key]!r}, expected a text in quotes"
+        for key in ("name", "licence", "source", "notes")
+        if key in meta and not isinstance(meta[key], str)
+    )
+    return {key: str(value) for key, value in meta.items() if isinstance(value, _SCALARS)}, Findings(messages)
+
+
+def species_clusters(meta: Mapping[str, Any], species: frozenset[str]) -> tuple[dict[str, str], Findings]:
+    """The cluster of every species; those that dataset.toml does not place share one cluster."""
+    table = meta.get(CLUSTERS_KEY, {})
+    expected = f'expected a table [{CLUSTERS_KEY}] with lines such as mouse = "mammals"'
+    if not isinstance(table, Mapping):
+        return {}, Findings((f"{META_FILE}, {CLUSTERS_KEY}: found {table!r}, {expected}",))
+    problems = tuple(
+        f"{META_FILE}, {CLUSTERS_KEY}.{key}: found {value!r}, {expected}"
+        for key, value in table.items()
+        if not isinstance(value, str) or not value.strip()
+    )
+    unknown = sorted(str(key) for key in table if key not in species)
+    warning = f"{META_FILE}, {CLUSTERS_KEY}: no peak has the species {list_some(unknown)}; they are ignored"
+    clusters = {name: str(table.get(name, DEFAULT_CLUSTER)) for name in sorted(species)}
+    return clusters, Findings(problems, (warning,) if unknown else ())

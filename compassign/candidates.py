@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 
 from compassign.chemistry.adducts import default_adducts, get_adduct, mz_theoretical, own_ion
-from compassign.data.dataset import Dataset
-from compassign.errors import InputError
 from compassign.chemistry.matching import (
     LibraryArrays,
     PeakArrays,
@@ -25,6 +23,8 @@ from compassign.chemistry.matching import (
     rt_z,
     sorted_slots,
 )
+from compassign.data.dataset import Dataset
+from compassign.errors import InputError
 from compassign.units import FloatArray, IntArray, ppm_error
 
 __all__ = [

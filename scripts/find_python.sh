@@ -81,11 +81,9 @@ search_path
 search_pyenv
 search_uv
 search_conda
-cat >&2 <<MESSAGE
-CompAssign needs Python $minimum or newer and found none. Install one, for example with
+echo "CompAssign needs Python $minimum or newer and found none. Install one, for example with
     apt-get install python3 python3-venv     (Debian 13, Ubuntu 24.04 or newer)
     brew install python@3.13                 (macOS)
     pyenv install 3.13                       (any Unix with pyenv)
-or name one that is already there: PYTHON=/path/to/python3 scripts/setup_environment.sh
-MESSAGE
+or name one that is already there: PYTHON=/path/to/python3 scripts/setup_environment.sh" >&2
 exit 1

@@ -19,7 +19,8 @@ else
     return 1 2>/dev/null || exit 1
 fi
 if [ "$_compassign_sourced" = yes ]; then
-    if bash "$_compassign_script"; then
+    # PYTHON by hand: it need not be exported, and zsh does not export what precedes `source`.
+    if PYTHON="${PYTHON:-}" bash "$_compassign_script"; then
         # shellcheck source=/dev/null
         . "$(dirname "$_compassign_script")/../.venv/bin/activate"
         unset _compassign_script _compassign_sourced

@@ -7,4 +7,4 @@ import sys
 from compassign.cli import main
 
 if __name__ == "__main__":
-    main(["run", *sys.argv[1:]])
+    sys.exit(main(["run", *sys.argv[1:]]))

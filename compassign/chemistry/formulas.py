@@ -13,7 +13,7 @@ from molmass import ELEMENTS
 from compassign.errors import InputError
 from compassign.units import ELECTRON_MASS_DA, FloatArray
 
-_HEAVY_HYDROGEN = {"D": "[2H]", "T": "[3H]"}
+_DEUTERIUM = "D"
 _CHARGE = re.compile(r"([+-])([1-9]\d*)?$")
 _TOKEN = re.compile(r"(?P<atom>[A-Z][a-z]?|\[[1-9]\d*[A-Z][a-z]?\])(?P<count>\d*)|(?P<open>\()|\)(?P<repeat>\d*)")
 
@@ -47,7 +47,7 @@ class ParsedFormula:
 def parse_formula(formula: str) -> ParsedFormula:
     """Take a formula apart into atoms and charge.
 
-    formula : element symbols with counts, brackets `(CH2)3`, isotopes `[13C]2` (`D` and `T` for those of hydrogen),
+    formula : element symbols with counts, brackets `(CH2)3`, natural isotopes `[13C]2` (`D` is `[2H]`),
         then the charge as `+`, `-`, `+2` or `-2`. Digits before the sign count atoms: `C6H14NO2+` has two O, charge 1,
         so a charge is never written `2+`. Case matters; hydrates and salts (`.`) are not one species.
 
@@ -128,7 +128,7 @@ def _add(counts: dict[str, int], atom: str, count: int) -> None:
 
 def _known_atom(symbol: str, formula: str) -> str:
     """The name under which the mass table has an element or isotope."""
-    atom = _HEAVY_HYDROGEN.get(symbol, symbol)
+    atom = "[2H]" if symbol == _DEUTERIUM else symbol
     if atom not in _MASS_DA:
         raise _unreadable(formula, f"{symbol!r} is not a known element or isotope")
     return atom

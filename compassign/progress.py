@@ -100,11 +100,13 @@ class RichProgress(SilentProgress):
     """Progress for people: a context manager, so that the log is closed and the warnings are shown at the end.
 
     log_path : file that gets every stage, message and warning with its time (UTC), and the traceback of an error.
-    console : where to show; standard error unless given.
+    console : where to show; standard error unless given. clock : seconds.
     """
 
-    def __init__(self, log_path: Path, console: Console | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, log_path: Path, console: Console | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(clock)
         self._console = console or Console(stderr=True)
         self._log = _LogFile(log_path)
         self._bar = _Bar(self._console)

@@ -94,7 +94,7 @@ class RunDirectory:
 def new_run_id(model: str) -> str:
     """Name for a run that starts now: sorts by UTC time, safe as a file name, unique among runs of the same moment."""
     now = datetime.now(UTC)
-    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}-{model}-{secrets.token_hex(2)}"
+    return f"{now:%Y%m%d-%H%M%S-%f}-{model}-{secrets.token_hex(2)}"
 
 
 def prepare_output(output: Path, needed_mb: int) -> None:
@@ -195,4 +195,8 @@ def _replace_link(link: Path, target: str) -> None:
     """Point `link` at `target` in one step: whoever looks sees the old or the new one, never none."""
     temporary = link.with_name(f".{link.name}-{secrets.token_hex(4)}")
     temporary.symlink_to(target)
-    os.replace(temporary, link)
+    try:
+        os.replace(temporary, link)
+    except OSError:
+        temporary.unlink()
+        raise

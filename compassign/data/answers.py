@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,14 +24,14 @@ def format_options(options: Iterable[str]) -> str:
     return OPTION_SEPARATOR.join(sorted(options))
 
 
-def parse_cells(cells: Iterable[str]) -> list[frozenset[str]]:
+def parse_cells(cells: Sequence[str]) -> list[frozenset[str]]:
     """Options of many cells, each distinct one parsed once."""
-    parsed: dict[str, frozenset[str]] = {}
-    return [parsed[cell] if cell in parsed else parsed.setdefault(cell, parse_options(cell)) for cell in cells]
+    parsed = {cell: parse_options(cell) for cell in set(cells)}
+    return [parsed[cell] for cell in cells]
 
 
 def stated_answers(frame: pd.DataFrame) -> dict[str, frozenset[str]]:
-    """peak_id -> options of a table with one row for each peak, as written."""
+    """peak_id -> options as written, of the last row where a peak has several."""
     return dict(zip(frame["peak_id"].tolist(), parse_cells(frame["compound_id"].tolist()), strict=True))
 
 
@@ -47,9 +47,8 @@ def unknown_compounds(raw: RawTable, frame: pd.DataFrame, compound_ids: frozense
     """Rows that name compounds which the library lacks; no check where the library itself is broken (None)."""
     if compound_ids is None:
         return Findings()
-    strangers = [sorted(options - compound_ids) for options in parse_cells(frame["compound_id"].tolist())]
-    bad = np.array([bool(names) for names in strangers], dtype=bool)
-    found = [OPTION_SEPARATOR.join(names) for names in strangers]
+    found = [format_options(options - compound_ids) for options in parse_cells(frame["compound_id"].tolist())]
+    bad = np.array([bool(names) for names in found], dtype=bool)
     return Findings(cell_messages(raw, "compound_id", bad, "a compound_id of the compounds table", found))
 
 
@@ -59,16 +58,20 @@ def combine_labels(raw: RawTable, frame: pd.DataFrame) -> tuple[Answers, Finding
     A peak that one row calls null and another a compound has no common set that could be written down: it is left
     unlabelled, with a warning.
     """
+    combined = stated_answers(frame)
+    repeated = frame[frame["peak_id"].duplicated(keep=False)]
     statements: dict[str, set[frozenset[str]]] = {}
-    for peak_id, options in zip(frame["peak_id"].tolist(), parse_cells(frame["compound_id"].tolist()), strict=True):
+    for peak_id, options in zip(
+        repeated["peak_id"].tolist(), parse_cells(repeated["compound_id"].tolist()), strict=True
+    ):
         statements.setdefault(peak_id, set()).add(options)
-    combined: dict[str, frozenset[str]] = {}
     widened, dropped = [], []
     for peak_id, sets in statements.items():
         common = frozenset.intersection(*sets)
         if len(sets) == 1 or common:
             combined[peak_id] = common
         elif NULL in sets:
+            del combined[peak_id]
             dropped.append(peak_id)
         else:
             combined[peak_id] = frozenset.union(*sets)

@@ -33,9 +33,11 @@ def complete_compounds(raw: RawTable, frame: pd.DataFrame) -> tuple[pd.DataFrame
     written, findings = _read_formulas(raw, frame["formula"])
     charge, charge_findings = _charges(raw, frame, written, frame["formula"])
     # the charge may stand in its own column only: then the formula's mass still has all electrons
-    mass_da = written.mass_da - (charge - written.charge) * ELECTRON_MASS_DA
+    mass_da = written.mass_da - np.where(written.charge == 0, charge, 0) * ELECTRON_MASS_DA
     given_da = numbers["exact_mass"].to_numpy(dtype=np.float64)
-    findings += charge_findings + _mass_problems(raw, given_da, mass_da, charge, frame["formula"])
+    findings += charge_findings + _mass_problems(
+        raw, given_da, mass_da, np.where(written.charge == 0, charge, written.charge), frame["formula"]
+    )
     filled = frame.assign(
         name=frame["name"].where(frame["name"] != "", frame["compound_id"]),
         exact_mass=np.where(np.isnan(given_da), mass_da, given_da),
@@ -60,7 +62,9 @@ def _read_formulas(raw: RawTable, formula: pd.Series) -> tuple[_Written, Finding
         if not text:
             continue
         try:
-            charges[text], masses[text] = parse_formula(text).charge, monoisotopic_mass(text)
+            masses[text] = monoisotopic_mass(text)
+            # most formulas have no sign: reading them once more would double the time
+            charges[text] = parse_formula(text).charge if "+" in text or "-" in text else 0
         except InputError as error:
             reasons[text] = f"a molecular formula; {error}"
     cells = formula.tolist()

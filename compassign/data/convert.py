@@ -83,13 +83,14 @@ def convert_table(table: str, raw: RawTable) -> tuple[pd.DataFrame | None, Findi
 
 def _missing_columns(table: str, raw: RawTable) -> Findings:
     found = [str(name) for name in raw.frame.columns]
+    if len(found) == 1 and any(separator in found[0] for separator in ";\t"):
+        expected = "expected columns separated by commas; is this a file with semicolons or tabs? Export it with commas"
+        return Findings((f"{raw.file}, row 1: found one column {show_value(found[0])}, {expected}",))
     messages = []
     for rule in RULES[table]:
         if rule.required and rule.name not in raw.frame:
             similar = [name for name in found if name.lower().replace(" ", "_") == rule.name]
             hint = f"; rename {show_value(similar[0])}?" if similar else ""
-            if len(found) == 1 and any(separator in found[0] for separator in ";\t"):
-                hint = "; the header seems to be separated by semicolons or tabs: export with commas"
             columns = ", ".join(found) or "none"
             messages.append(f"{raw.file}, row 1: the column {rule.name} is missing, found {columns}{hint}")
     return Findings(tuple(messages))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from compassign.data.answers import parse_options
+from compassign.data.answers import parse_cells
 from compassign.tables import UNIQUE_IDS, contract_columns
 
 MZ_DECIMALS = 5
@@ -94,7 +94,7 @@ def dataset_hash(frames: Mapping[str, pd.DataFrame], injection_columns: Sequence
 
 def hash_label_rows(rows: pd.DataFrame) -> str:
     """SHA-256 hex digest of labels: every row's peak_id, compound_id (`A;B` in any order), annotator, confidence."""
-    options = [sorted(parse_options(cell)) for cell in rows["compound_id"].tolist()]
+    options = [sorted(named) for named in parse_cells(rows["compound_id"].tolist())]
     confidence = [_confidence(cell) for cell in rows["confidence"].tolist()]
     cells = zip(rows["peak_id"].tolist(), options, rows["annotator"].tolist(), confidence, strict=True)
     return _digest({"labels": sorted(cells, key=lambda row: (row[0], row[1], row[2], row[3]))})

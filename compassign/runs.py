@@ -86,9 +86,13 @@ class RunDirectory:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove what was staged and not published; after bad input, the whole folder, which has nothing to tell."""
-        leftovers = self.path if isinstance(error, InputError) and not is_complete(self.path) else self.staging
-        shutil.rmtree(leftovers, ignore_errors=True)
+        """Remove whatever is not part of a complete run, but for the log; after bad input the log too."""
+        leftovers = [self.staging]
+        if not is_complete(self.path):
+            nothing_to_tell = isinstance(error, InputError)
+            leftovers += [self.path] if nothing_to_tell else [self.path / "models", self.path / "results"]
+        for folder in leftovers:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def new_run_id(model: str) -> str:

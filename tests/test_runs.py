@@ -131,8 +131,24 @@ def test_a_publication_that_breaks_off_leaves_the_links(
     assert shown_run(tmp_path) == first.path
     assert (tmp_path / "results" / "run.json").read_text() == first.run_id
     assert sorted(os.listdir(tmp_path)) == ["latest", "logs", "models", "results", "runs"]
-    assert is_complete(run.path) is (call == "replace")  # then only the links lack
+    kept = ["logs", "models", "results"] if call == "replace" else ["logs"]  # complete, only not shown, or nothing
+    assert sorted(os.listdir(run.path)) == kept
+    assert is_complete(run.path) is (call == "replace")
     assert not run.staging.exists()
+
+
+def test_the_record_of_a_run_becomes_visible_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunDirectory.create(tmp_path, "lookup")
+    stage(run)
+    real, seen = os.rename, []
+
+    def watched(source: Path, target: Path) -> None:
+        real(source, target)
+        seen.append((target.name, is_complete(run.path)))
+
+    monkeypatch.setattr(os, "rename", watched)
+    run.publish()
+    assert seen == [("models", False), ("results", True)]
 
 
 def test_a_failed_run_keeps_only_its_log(tmp_path: Path) -> None:

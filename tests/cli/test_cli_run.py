@@ -148,8 +148,8 @@ def test_what_the_pipeline_recorded_itself_is_kept(tmp_path: Path, pipeline: Pip
 def test_every_option_reaches_the_configuration(tmp_path: Path, pipeline: Pipeline, compassign: Command) -> None:
     words = (
         "run --model softmax --mode prior --data d --difficulty hard --seed 5 --label-fraction 0.3 --quick "
-        "--samples 40 --tune 50 --chains 3 --target-accept 0.95 --unlisted-share 0.2 --mass-window 5 --rt-window 4 --alpha 0.01 "
-        "--max-r-mb 10 --output elsewhere --adducts"
+        "--samples 40 --tune 50 --chains 3 --target-accept 0.95 --unlisted-share 0.2 --mass-window 5 --rt-window 4 "
+        "--alpha 0.01 --max-r-mb 10 --output elsewhere --adducts"
     ).split()
     assert compassign(*words, "[M+H]+, [M+Na]+").code == 0
     assert pipeline.configs == [

@@ -176,6 +176,7 @@ class _Bar:
         self._live: RichBar | None = None
         self._task = TaskID(0)
         self._state: tuple[float | None, str] = (None, "")
+        self._since = 0.0
 
     def show_after(self, seconds: float, name: str) -> None:
         """Show the bar of the stage `name` unless it is hidden within `seconds`."""
@@ -183,7 +184,7 @@ class _Bar:
         with self._lock:
             timer = threading.Timer(seconds, self._show, (name,))
             timer.daemon = True
-            self._timer, self._state = timer, (None, "")
+            self._timer, self._state, self._since = timer, (None, ""), time.monotonic()
             timer.start()
 
     def move(self, fraction: float, detail: str) -> None:
@@ -222,6 +223,7 @@ class _Bar:
             self._task = self._live.add_task(name, total=None, detail=detail)
             if fraction is not None:
                 self._live.update(self._task, total=1.0, completed=fraction)
+            self._live.tasks[0].start_time = self._since  # the stage is older than its bar
             self._live.start()
 
 

@@ -1,0 +1,218 @@
+"""What a run found and how far its numbers can be trusted, as text for a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from compassign.errors import InputError
+
+METRICS_FILE = Path("results", "assignment_metrics.json")
+RECORD_FILE = Path("results", "run.json")
+LOG_FILE = Path("logs", "run.log")
+WIDTH = 100  # characters; fits a terminal, an e-mail and a page
+MISSING = "-"
+
+Document = Mapping[str, object]
+
+_SCORES = {
+    "precision": "correct calls / compound calls",
+    "recall": "correct calls / peaks whose compound is in the library",
+    "f1": "harmonic mean of precision and recall",
+    "top1": "share of peaks whose call, null or compound, is right",
+    "log_loss": "mean surprise at the truth, nats; lower is better",
+    "brier": "squared error of the probabilities, 0 to 2; lower is better",
+    "ece": "mean gap between probability and frequency; lower is better",
+}
+_SAMPLER_NUMBERS = {
+    "max_rhat": "largest R-hat of a parameter",
+    "max_rhat_responsibilities": "largest R-hat of an uncertain responsibility",
+    "min_ess_bulk": "smallest bulk effective sample size",
+    "min_ess_tail": "smallest tail effective sample size",
+    "n_divergences": "divergent draws",
+    "share_divergences": "share of draws that diverged",
+}
+_VERDICTS = {
+    "converged": "the sampler explored the posterior; the numbers below can be read as they are",
+    "suspect": "the sampler may have missed a part of the posterior; read the numbers with the reasons below in mind",
+    "failed": "the sampler did not find the posterior; do not use these numbers",
+}
+
+
+def render_report(run_dir: Path) -> str:
+    """Describe a complete run: configuration, scores, what is accepted, sensitivity, sampler and runtime.
+
+    run_dir : the run's folder; only its metrics and its record are read. Raises InputError if either is missing or not
+    a JSON object.
+    """
+    missing = [str(name) for name in (METRICS_FILE, RECORD_FILE) if not (run_dir / name).is_file()]
+    if missing:
+        raise InputError(_missing_message(run_dir, missing))
+    metrics, record = (_read_object(run_dir / name) for name in (METRICS_FILE, RECORD_FILE))
+    parts = [
+        _heading(run_dir, metrics, record),
+        _configuration(record),
+        _scores(metrics),
+        _confusion(metrics.get("confusion_matrix")),
+        _accepted(_object(metrics, "fdr")),
+        _calibration(_object(metrics, "calibration")),
+        _sensitivity(_object(metrics, "sensitivity")),
+        _sampler(_object(metrics, "sampler")),
+        _runtime(_object(metrics, "runtime_s")),
+    ]
+    console = Console(file=io.StringIO(), width=WIDTH, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(Group(*parts))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _missing_message(run_dir: Path, missing: Sequence[str]) -> str:
+    if not run_dir.is_dir():
+        return f"{run_dir}: no such run folder"
+    log = run_dir / LOG_FILE
+    where = f"its log is {log}" if log.is_file() else "it has no log either, so it may not be a run folder"
+    return f"{run_dir}: no {' and no '.join(missing)}, so the run is not complete; {where}"
+
+
+def _read_object(path: Path) -> Document:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: expected a JSON object, found {type(document).__name__}")
+    return document
+
+
+def _object(document: Document, key: str) -> Document:
+    """Look up an object inside another, empty where the run has none (a look-up has no sampler)."""
+    value = document.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(document: Document, key: str) -> Sequence[object]:
+    value = document.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _shown(value: object) -> str:
+    """Text of a JSON value; numbers with 4 digits."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(_shown(item) for item in value) or MISSING
+    return str(value)
+
+
+def _share(value: object) -> str:
+    return f"{value:.1%}" if isinstance(value, int | float) else MISSING
+
+
+def _table(title: str, header: Iterable[str], rows: Iterable[Sequence[str]]) -> RenderableType:
+    table = Table(*header, box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="")
+    for row in rows:
+        # As Text, because the brackets of "[M+H]+" would be read as markup.
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _heading(run_dir: Path, metrics: Document, record: Document) -> RenderableType:
+    verdict = metrics.get("verdict")
+    meaning = _VERDICTS.get(str(verdict), "nothing was sampled, so there is nothing to converge")
+    lines = [f"Run {run_dir.name}", f"Verdict: {_shown(verdict)} ({meaning})"]
+    if _object(_object(record, "config"), "sampler").get("quick") is True:
+        lines.append("Quick run: few draws, judged by looser limits.")
+    if metrics.get("prior_only") is True:
+        lines.append("Fewer than 20 labels: predicted from the model's priors, nothing was learnt.")
+    return Text("\n".join(lines))
+
+
+def _configuration(record: Document) -> RenderableType:
+    config = _flat(_object(record, "config"))
+    about = {key: record[key] for key in ("dataset_hash", "machine", "started") if record.get(key)}
+    versions = ", ".join(f"{name} {version}" for name, version in _object(record, "versions").items())
+    rows = [(key, _shown(value)) for key, value in {**config, **about, "versions": versions}.items()]
+    return _table("Configuration", ("setting", "value"), rows)
+
+
+def _flat(settings: Document, prefix: str = "") -> dict[str, object]:
+    """Nested settings with dotted names."""
+    flat: dict[str, object] = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _scores(metrics: Document) -> RenderableType:
+    if not metrics.get("n_scored"):
+        return Text("No scores: the dataset has no truth that the fit did not see.\n")
+    rows = [(name, _shown(metrics.get(name)), meaning) for name, meaning in _SCORES.items()]
+    return _table(f"Scores on {metrics['n_scored']} peaks that the fit did not see", ("score", "value", ""), rows)
+
+
+def _confusion(matrix: object) -> RenderableType:
+    if not isinstance(matrix, list):
+        return Text()
+    calls = ("correct compound", "wrong compound", "null")
+    rows = [(call, *map(_shown, counts)) for call, counts in zip(calls, matrix, strict=True)]
+    return _table("Calls by truth, peaks", ("call", "in library", "null", "seen by the fit"), rows)
+
+
+def _accepted(fdr: Document) -> RenderableType:
+    rows = []
+    for limit in sorted(fdr, key=float):
+        level = _object(fdr, limit)
+        shares = (_share(level.get("expected_false_share")), _shown(level.get("n_scored")))
+        rows.append((_share(float(limit)), _shown(level.get("n_accepted")), *shares, _share(level.get("false_share"))))
+    header = ("limit", "accepted", "expected false", "of which scored", "truly false")
+    return _table("Accepted peaks, by limit on the share of false ones", header, rows)
+
+
+def _calibration(bins: Document) -> RenderableType:
+    columns = [_list(bins, key) for key in ("count", "mean_probability", "frequency")]
+    edges = _list(bins, "bin_edges")
+    if not edges:
+        return Text()
+    ranges = [f"{_shown(low)} to {_shown(high)}" for low, high in zip(edges, edges[1:], strict=False)]
+    rows = [(span, *map(_shown, row)) for span, *row in zip(ranges, *columns, strict=True) if row[0]]
+    return _table("Calibration of the calls", ("probability", "peaks", "mean probability", "share right"), rows)
+
+
+def _sensitivity(settings: Document) -> RenderableType:
+    if not settings:
+        return Text("Sensitivity to the unlisted share: this model has none.\n")
+    shares = sorted(settings, key=float)
+    numbers = list(dict.fromkeys(name for share in shares for name in _object(settings, share)))
+    rows = [(name, *(_shown(_object(settings, share).get(name)) for share in shares)) for name in numbers]
+    title = "If another share of the compounds in the sample were missing from the library"
+    return _table(title, ("number", *(_share(float(share)) for share in shares)), rows)
+
+
+def _sampler(sampler: Document) -> RenderableType:
+    if not sampler:
+        return Text("Sampler: none, this model does not sample.\n")
+    rows = [(meaning, _shown(sampler.get(name))) for name, meaning in _SAMPLER_NUMBERS.items()]
+    reasons = [f"Warning: {_shown(reason)}" for reason in _list(sampler, "reasons")] or ["No warnings."]
+    not_informed = _list(sampler, "not_informed")
+    if not_informed:
+        reasons.append(f"Not informed by these data: {_shown(not_informed)}")
+    return Group(_table("Sampler", ("diagnostic", "value"), rows), Text("\n".join(reasons) + "\n"))
+
+
+def _runtime(stages: Document) -> RenderableType:
+    seconds = {name: value for name, value in stages.items() if isinstance(value, int | float)}
+    rows = [(name, f"{value:.1f}") for name, value in seconds.items()]
+    if "total" not in seconds:
+        rows.append(("total", f"{sum(seconds.values()):.1f}"))
+    return _table("Runtime", ("stage", "seconds"), rows)

@@ -1,0 +1,167 @@
+"""The report shows every number of a run, says what is missing, and breaks on no text of a user."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compassign.errors import InputError
+from compassign.report import WIDTH, render_report
+
+METRICS: dict[str, Any] = {
+    "precision": 0.81234567,
+    "recall": 0.7,
+    "f1": 0.752,
+    "top1": 0.66,
+    "log_loss": 0.7654321,
+    "brier": 0.4,
+    "ece": 0.031,
+    "n_scored": 123,
+    "verdict": "suspect",
+    "confusion_matrix": [[71, 0, 30], [11, 7, 4], [19, 15, 6]],
+    "fdr": {
+        "0.01": {"n_accepted": 0, "expected_false_share": None, "n_scored": 0, "false_share": None},
+        "0.05": {"n_accepted": 565, "expected_false_share": 0.0499, "n_scored": 97, "false_share": 0.046},
+        "0.1": {"n_accepted": 800, "expected_false_share": 0.099, "n_scored": 120, "false_share": 0.088},
+    },
+    "calibration": {
+        "bin_edges": [0.0, 0.5, 1.0],
+        "count": [0, 123],
+        "mean_probability": [None, 0.77],
+        "frequency": [None, 0.741],
+    },
+    "sensitivity": {
+        "0.05": {"log_loss": 0.776, "accepted_0.05": 709},
+        "0.1": {"log_loss": 0.76, "accepted_0.05": 565},
+        "0.2": {"log_loss": 0.778, "accepted_0.05": 175},
+    },
+    "sampler": {
+        "verdict": "suspect",
+        "reasons": ["R-hat of mass_offset is 1.03"],
+        "max_rhat": 1.03,
+        "min_ess_bulk": 320.0,
+        "min_ess_tail": 290.0,
+        "max_rhat_responsibilities": 1.01,
+        "n_divergences": 2,
+        "share_divergences": 0.0005,
+        "not_informed": ["adduct_sd"],
+    },
+    "runtime_s": {"load": 1.5, "sampling": 61.25},
+}
+RECORD: dict[str, Any] = {
+    "config": {
+        "model": "generative",
+        "adducts": ["[M+H]+", "[/bold]"],
+        "label_fraction": None,
+        "sampler": {"draws": 250, "quick": True},
+    },
+    "seed": 3,
+    "versions": {"compassign": "0.1.0", "pymc": "6.0"},
+}
+
+
+def write_run(folder: Path, metrics: object, record: object) -> Path:
+    """A run folder with the two files that a report reads."""
+    (folder / "results").mkdir(parents=True)
+    (folder / "results" / "assignment_metrics.json").write_text(json.dumps(metrics))
+    (folder / "results" / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+def row(text: str, first: str) -> list[str]:
+    """Cells of the one table row that begins with a cell."""
+    rows = [re.split(r"  +", line.strip()) for line in text.splitlines()]
+    (found,) = [cells[1:] for cells in rows if cells[0] == first]
+    return found
+
+
+def test_shows_every_number(tmp_path: Path) -> None:
+    text = render_report(write_run(tmp_path / "run7", METRICS, RECORD))
+    assert "Run run7" in text
+    assert "Verdict: suspect" in text
+    assert "Quick run" in text
+    assert row(text, "precision")[0] == "0.8123"
+    assert row(text, "recall")[0] == "0.7"
+    assert row(text, "f1")[0] == "0.752"
+    assert row(text, "brier")[0] == "0.4"
+    assert row(text, "ece")[0] == "0.031"
+    assert "Scores on 123 peaks" in text
+    assert row(text, "wrong compound") == ["11", "7", "4"]
+    assert row(text, "1.0%") == ["0", "-", "0", "-"]
+    assert row(text, "5.0%") == ["565", "5.0%", "97", "4.6%"]
+    assert row(text, "10.0%") == ["800", "9.9%", "120", "8.8%"]
+    assert row(text, "0.5 to 1") == ["123", "0.77", "0.741"]
+    assert row(text, "number") == ["5.0%", "10.0%", "20.0%"]
+    assert row(text, "accepted_0.05") == ["709", "565", "175"]
+    assert row(text, "largest R-hat of a parameter") == ["1.03"]
+    assert row(text, "divergent draws") == ["2"]
+    assert "Warning: R-hat of mass_offset is 1.03" in text
+    assert "Not informed by these data: adduct_sd" in text
+    assert row(text, "sampling") == ["61.2"]
+    assert row(text, "total") == ["62.8"]
+
+
+def test_settings_are_shown_as_they_are(tmp_path: Path) -> None:
+    text = render_report(write_run(tmp_path / "[red]run", METRICS, RECORD))
+    assert row(text, "adducts") == ["[M+H]+, [/bold]"]
+    assert row(text, "sampler.draws") == ["250"]
+    assert row(text, "label_fraction") == ["-"]
+    assert "Run [red]run" in text
+
+
+def test_fits_the_page_without_colour(tmp_path: Path) -> None:
+    record = {"config": {"data": "/long" * 60}}
+    text = render_report(write_run(tmp_path / "run", METRICS, record))
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "\x1b" not in text
+
+
+def test_a_run_without_truth_or_sampler(tmp_path: Path) -> None:
+    metrics = {
+        **dict.fromkeys(("precision", "recall", "f1", "log_loss", "brier", "ece", "verdict", "confusion_matrix")),
+        "n_scored": 0,
+        "fdr": {"0.05": {"n_accepted": 4, "expected_false_share": 0.02, "n_scored": 0, "false_share": None}},
+        "calibration": None,
+        "sensitivity": None,
+        "sampler": None,
+        "runtime_s": {"load": 1, "total": 2},
+        "prior_only": True,
+    }
+    text = render_report(write_run(tmp_path / "run", metrics, {"config": {}}))
+    assert "No scores" in text
+    assert "nothing was sampled" in text
+    assert "does not sample" in text
+    assert "priors" in text
+    assert "Calibration" not in text
+    assert row(text, "5.0%") == ["4", "2.0%", "0", "-"]
+    assert row(text, "total") == ["2.0"]
+
+
+def test_an_incomplete_run_says_where_its_log_is(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "run.log").write_text("killed")
+    with pytest.raises(InputError, match=r"no results/assignment_metrics.json and no results/run.json.*logs/run.log"):
+        render_report(tmp_path)
+    write_run(tmp_path, METRICS, RECORD)
+    (tmp_path / "results" / "run.json").unlink()
+    with pytest.raises(InputError, match=r"no results/run.json, so"):
+        render_report(tmp_path)
+
+
+def test_not_a_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="may not be a run folder"):
+        render_report(tmp_path)
+    with pytest.raises(InputError, match="no such run folder"):
+        render_report(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("content", "message"), [("{", "not valid JSON"), ("[1]", "expected a JSON object")])
+def test_broken_metrics(tmp_path: Path, content: str, message: str) -> None:
+    run = write_run(tmp_path / "run", METRICS, RECORD)
+    (run / "results" / "assignment_metrics.json").write_text(content)
+    with pytest.raises(InputError, match=rf"assignment_metrics\.json.*{message}"):
+        render_report(run)

@@ -96,7 +96,7 @@ install_packages() {
     else
         # An environment that uv once made has no pip.
         "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
-        "$venv/bin/python" -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+        "$venv/bin/python" -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable '.[dev]'
     fi
 }
 

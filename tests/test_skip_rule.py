@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 FORGIVEN = {
     "test_passing.py": "def test_passing(): pass\n",
     "test_fixture.py": "def test_with_tables(shared_data): pass\n",
@@ -22,10 +20,9 @@ UNFORGIVEN = {
     "data/test_in_folder.py": SKIPPED.format("in_folder"),
     "test_module.py": "import pytest\npytest.importorskip('no_such_package')\n",
 }
-PROCESSES = pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")], ids=["one process", "worker"])
 
 
-def run_session(folder: Path, files: dict[str, str], options: tuple[str, ...]) -> tuple[int, list[str]]:
+def run_session(folder: Path, files: dict[str, str], *options: str) -> tuple[int, list[str]]:
     """Run pytest in a project made of this repository's conftest and the given test files.
 
     Returns the exit code and the lines of output.
@@ -48,16 +45,14 @@ def run_session(folder: Path, files: dict[str, str], options: tuple[str, ...]) -
     return done.returncode, done.stdout.strip().splitlines()
 
 
-@PROCESSES
-def test_absent_tables_are_counted_and_forgiven(tmp_path: Path, options: tuple[str, ...]) -> None:
-    code, lines = run_session(tmp_path, FORGIVEN, options)
+def test_absent_tables_are_counted_and_forgiven(tmp_path: Path) -> None:
+    code, lines = run_session(tmp_path, FORGIVEN)
     absent = tmp_path / "shared" / "data"
     assert (code, lines[-1]) == (0, f"Tests skipped for want of the public tables: 2 ({absent} is absent)")
 
 
-@PROCESSES
-def test_any_other_skip_fails_the_session(tmp_path: Path, options: tuple[str, ...]) -> None:
-    code, lines = run_session(tmp_path, FORGIVEN | UNFORGIVEN, options)
+def test_any_other_skip_fails_the_session_even_in_a_worker(tmp_path: Path) -> None:
+    code, lines = run_session(tmp_path, FORGIVEN | UNFORGIVEN, "-p", "xdist", "-n", "1")
     named = {line.split()[1].removesuffix(":") for line in lines if line.endswith("only tests marked `data` may be")}
     assert named == {"test_skipped.py::test_lazy", "data/test_in_folder.py::test_in_folder", "test_module.py"}
     assert code == 1

@@ -26,7 +26,7 @@ from compassign.errors import InputError
 from compassign.units import ISOTOPE_SPACING_DA
 
 GLUCOSE_DA, CHOLINE_DA, SULFATE_DA = 180.0633881, 104.1069905, 95.9528268
-GLUCOSE_H = 181.0706646
+GLUCOSE_H = float(mz_theoretical(GLUCOSE_DA, get_adduct("[M+H]+")))
 ONE, TWO, THREE = (pd.array([charge], dtype="Int64") for charge in (1, 2, 3))
 
 
@@ -74,6 +74,10 @@ def predict(mean_min: list[list[float]], sd_min: list[list[float]], noise_sd_min
     ("ppm", "window", "is_found"),
     [
         (14.9, 15.0, True),
+        (14.9998, 15.0, True),
+        (15.0002, 15.0, False),
+        (-14.9998, 15.0, True),
+        (-15.0002, 15.0, False),
         (15.1, 15.0, False),
         (-14.9, 15.0, True),
         (-15.1, 15.0, False),
@@ -190,6 +194,18 @@ def test_isotope_peak_matches_the_isotope(shift_da: float, isotope_index: int, a
     found = build_candidates(dataset, None, Windows())
     assert slots(found) == ([(0, 0, adduct)] if adduct else [])
     assert found.ppm_error == pytest.approx([0.0] * found.compound.size, abs=1e-6)
+
+
+def test_a_compound_cannot_lose_more_than_it_weighs() -> None:
+    ammonia_da, n_isotopes = 17.0265491, 25
+    without_water = float(mz_theoretical(ammonia_da, get_adduct("[M-H-H2O]-")))
+    peaks = {
+        "mz": [without_water + n_isotopes * ISOTOPE_SPACING_DA],
+        "polarity": ["negative"],
+        "isotope_index": [n_isotopes],
+    }
+    assert without_water < 0
+    assert slots(build_candidates(make_dataset(peaks, {"exact_mass": [ammonia_da]}), None, Windows())) == []
 
 
 def test_chosen_adducts_and_own_ions() -> None:
@@ -352,6 +368,17 @@ def test_no_label_is_lost(
     assert slots(after) == [(0, 0, expected)]
     assert after.adduct_names[: len(before.adduct_names)] == before.adduct_names
     assert len(warnings) == 1
+
+
+def test_labels_keep_the_polarity_of_their_peak() -> None:
+    dataset = make_dataset(
+        {"mz": [500.0, GLUCOSE_H], "polarity": ["positive", "negative"]},
+        {"exact_mass": [GLUCOSE_DA]},
+        {"p1": frozenset({"c0"})},
+    )
+    after, _ = add_labelled(build_candidates(dataset, None, Windows()), dataset, None)
+    assert {"[M+H]+", "[M-H]-"} < set(after.adduct_names)
+    assert slots(after) == [(1, 0, "[M-H]-")]  # [M+H]+ would fit to the ppm
 
 
 def test_several_new_adducts_get_their_own_names() -> None:

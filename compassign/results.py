@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from compassign.candidates import Candidates
+from compassign.candidates import Candidates, peak_of_slot
 from compassign.data.dataset import Dataset
 from compassign.decisions.fdr import Decisions
 from compassign.evaluation.metrics import Metrics
-from compassign.posterior.assignments import SlotProbabilities, peak_of_slot
+from compassign.posterior.assignments import SlotProbabilities
 from compassign.units import BoolArray, FloatArray, IntArray
 
 FLOAT_FORMAT = "%.9g"  # finer than any Monte-Carlo error, and equal on every machine
@@ -59,7 +59,7 @@ def candidates_table(dataset: Dataset, candidates: Candidates, probabilities: Sl
     Null rows have an empty compound and adduct, and NaN errors and evidence; only they have `probability_unlisted`.
     """
     n_peaks = candidates.offsets.size - 1
-    peak = peak_of_slot(candidates.offsets)
+    peak = peak_of_slot(candidates)
     # Row of the table of each peak's null and of each slot: every earlier peak adds one null row.
     null_row = candidates.offsets[:-1] + np.arange(n_peaks)
     slot_row = np.arange(peak.size) + peak + 1

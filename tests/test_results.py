@@ -40,8 +40,8 @@ p2,,1,,,,null,plasma,0,False,False
 GOLDEN_CANDIDATES = """\
 peak_id,compound_id,adduct,probability,hdi_low,hdi_high,ppm_error,rt_z,evidence_mass,evidence_rt,probability_unlisted
 p1,,,0.01,0.005,0.02,,,,,0.004
-p1,glc,[M+H]+,0.18,0.09,0.36,1.25,-0.5,2.5,0.125,
 p1,"lac ""x"" y",[M+H]+,0.01,0.005,0.02,-3,,-1,0,
+p1,glc,[M+H]+,0.18,0.09,0.36,1.25,-0.5,2.5,0.125,
 p1,glc,[M+Na]+,0.8,0.4,1,0.333333333,0.1,3,1,
 p2,,,1,0.5,1,,,,,0.4
 "p,3",,,0.4,0.2,0.8,,,,,0.16
@@ -91,17 +91,17 @@ def case() -> Case:
         make_dataset(["p1", "p2", "p,3"], ["plasma", "plasma", "urine"], ['lac "x" y', "glc"]),
         Candidates(
             offsets=np.array([0, 3, 3, 4]),
-            compound=np.array([1, 0, 1, 0]),
+            compound=np.array([0, 1, 1, 0]),
             adduct=np.array([0, 0, 1, 0]),
             adduct_names=("[M+H]+", "[M+Na]+"),
-            ppm_error=np.array([1.25, -3.0, 1 / 3, 14.9]),
-            rt_z=np.array([-0.5, np.nan, 0.1, 6.0]),
+            ppm_error=np.array([-3.0, 1.25, 1 / 3, 14.9]),
+            rt_z=np.array([np.nan, -0.5, 0.1, 6.0]),
             mass_window_ppm=15.0,
         ),
         with_spread(
-            np.array([0.18, 0.01, 0.8, 0.6]),
+            np.array([0.01, 0.18, 0.8, 0.6]),
             np.array([0.01, 1.0, 0.4]),
-            {"mass": np.array([2.5, -1.0, 3.0, -2.0]), "rt": np.array([0.125, 0.0, 1.0, -3.0])},
+            {"mass": np.array([-1.0, 2.5, 3.0, -2.0]), "rt": np.array([0.0, 0.125, 1.0, -3.0])},
         ),
     )
 

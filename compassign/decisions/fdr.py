@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compassign.posterior.assignments import CompoundProbabilities, peak_of_slot
+from compassign.posterior.assignments import CompoundProbabilities, peak_of_entry
 from compassign.units import BoolArray, FloatArray, IntArray, StrArray
 
 DEFAULT_ALPHA = 0.05  # one accepted assignment in twenty may be wrong
@@ -51,7 +51,7 @@ def call_peaks(compounds: CompoundProbabilities, null: FloatArray) -> Calls:
 
     null : (n_peaks,). Equal compounds: the first in the library. A peak without compounds is a null call.
     """
-    peak = peak_of_slot(compounds.offsets)
+    peak = peak_of_entry(compounds.offsets)
     # lexsort is stable, so the lowest library index leads among equals.
     by_peak = np.lexsort((-compounds.probability, peak))
     has_options = np.diff(compounds.offsets) > 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from compassign.data.dataset import Answers
 from compassign.decisions.fdr import Decisions, accepted_at, q_values
-from compassign.posterior.assignments import CompoundProbabilities, peak_of_slot
+from compassign.posterior.assignments import CompoundProbabilities, peak_of_entry
 from compassign.units import BoolArray, FloatArray, IntArray
 
 PROBABILITY_FLOOR = 0.001  # one confident mistake costs at most 6.9 nats
@@ -135,7 +135,7 @@ def score_peaks(predictions: Predictions, truth: Answers) -> PeakScores:
     true_pairs = true_peak * n_compounds + true_compound
     has_compound = np.isin(np.arange(n_peaks), true_peak)
 
-    peak = peak_of_slot(options.offsets)
+    peak = peak_of_entry(options.offsets)
     is_true = np.isin(peak * n_compounds + options.compound, true_pairs)
     in_truth = np.bincount(peak, weights=options.probability * is_true, minlength=n_peaks)
     true_probability = np.where(has_compound, np.minimum(in_truth, 1.0), predictions.null)

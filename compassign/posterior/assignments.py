@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compassign.candidates import Candidates
+from compassign.candidates import Candidates, group_by_compound
 from compassign.units import FloatArray, IntArray
 
 
@@ -49,8 +49,8 @@ class CompoundProbabilities:
     best_adduct: IntArray
 
 
-def peak_of_slot(offsets: IntArray) -> IntArray:
-    """Peak index of every slot of a ragged array.
+def peak_of_entry(offsets: IntArray) -> IntArray:
+    """Peak index of every entry of a ragged array, of slots or of compounds.
 
     offsets : (n_peaks + 1,). Returns (offsets[-1],) ascending.
     """
@@ -62,22 +62,15 @@ def compound_probabilities(candidates: Candidates, probabilities: SlotProbabilit
 
     probabilities : aligned with `candidates`. Returns one entry for each distinct (peak, compound).
     """
-    n_peaks = candidates.offsets.size - 1
-    n_compounds = int(candidates.compound.max(initial=-1)) + 1
-    peak = peak_of_slot(candidates.offsets)
-    # One integer names a (peak, compound) pair, so that a single sort groups the whole table.
-    pair, option_of_slot = np.unique(peak * n_compounds + candidates.compound, return_inverse=True)
-    n_options = pair.size
-    probability = np.bincount(option_of_slot, weights=probabilities.slot, minlength=n_options)
-    peak_of_option, compound = np.divmod(pair, max(n_compounds, 1))
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(peak_of_option, minlength=n_peaks))]).astype(np.int64)
+    options = group_by_compound(candidates)
+    n_options = options.compound.size
+    summed = np.bincount(options.option_of_slot, weights=probabilities.slot, minlength=n_options)
     # lexsort is stable: among equal probabilities the first slot stays first.
-    by_option = np.lexsort((-probabilities.slot, option_of_slot))
-    first = np.searchsorted(option_of_slot[by_option], np.arange(n_options))
-    # Rounding of the sum may pass 1 by an ulp.
+    by_option = np.lexsort((-probabilities.slot, options.option_of_slot))
+    first = np.searchsorted(options.option_of_slot, np.arange(n_options))
     return CompoundProbabilities(
-        offsets=offsets,
-        compound=compound.astype(np.int64),
-        probability=np.minimum(probability, 1.0),
+        offsets=options.offsets,
+        compound=options.compound,
+        probability=np.minimum(summed, 1.0),  # rounding of the sum may pass 1 by an ulp
         best_adduct=candidates.adduct[by_option[first]],
     )

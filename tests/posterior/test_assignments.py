@@ -1,4 +1,4 @@
-"""Compound probabilities are sums over adducts, whatever the order of the slots."""
+"""Compound probabilities are sums over adducts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compassign.candidates import Candidates
-from compassign.posterior.assignments import SlotProbabilities, compound_probabilities, peak_of_slot
+from compassign.posterior.assignments import SlotProbabilities, compound_probabilities, peak_of_entry
 from compassign.units import FloatArray
 
 
@@ -37,13 +37,13 @@ def make_probabilities(slot: FloatArray, null: FloatArray) -> SlotProbabilities:
 
 
 def test_sums_over_adducts_and_names_the_most_probable() -> None:
-    candidates = make_candidates([3, 0, 2], [7, 2, 7, 5, 5], [0, 1, 2, 1, 0])
-    slots = make_probabilities(np.array([0.1, 0.2, 0.4, 0.25, 0.25]), np.array([0.3, 1.0, 0.5]))
+    candidates = make_candidates([3, 0, 2], [2, 7, 7, 5, 5], [1, 0, 2, 0, 1])
+    slots = make_probabilities(np.array([0.2, 0.1, 0.4, 0.25, 0.25]), np.array([0.3, 1.0, 0.5]))
     result = compound_probabilities(candidates, slots)
     assert result.offsets.tolist() == [0, 2, 2, 3]
     assert result.compound.tolist() == [2, 7, 5]
     assert result.probability == pytest.approx([0.2, 0.5, 0.5])
-    assert result.best_adduct.tolist() == [1, 2, 1]
+    assert result.best_adduct.tolist() == [1, 2, 0]
 
 
 def test_no_slots_at_all() -> None:
@@ -54,11 +54,11 @@ def test_no_slots_at_all() -> None:
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.floats(0, 1)), max_size=6), max_size=8))
 def test_equals_a_plain_loop(peaks: list[list[tuple[int, int, float]]]) -> None:
-    flat = [slot for peak in peaks for slot in peak]
+    flat = [slot for peak in peaks for slot in sorted(peak)]
     candidates = make_candidates([len(p) for p in peaks], [s[0] for s in flat], [s[1] for s in flat])
     weight = np.array([s[2] for s in flat])
     null = np.ones(len(peaks))
-    totals = 1 + np.bincount(peak_of_slot(candidates.offsets), weights=weight, minlength=len(peaks))
+    totals = 1 + np.bincount(peak_of_entry(candidates.offsets), weights=weight, minlength=len(peaks))
     slot = weight / np.repeat(totals, np.diff(candidates.offsets))
     result = compound_probabilities(candidates, make_probabilities(slot, null / totals))
 

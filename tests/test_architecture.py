@@ -35,6 +35,7 @@ LAYERS = {
     "compassign.queries": 5,
     "compassign.figures": 5,
     "compassign.results": 5,
+    "compassign.report": 5,
     "compassign.runs": 5,
     "compassign.repeat": 5,
     "compassign.cli_options": 5,

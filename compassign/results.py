@@ -5,10 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from compassign.candidates import Candidates, peak_of_slot
 from compassign.data.dataset import Dataset
 from compassign.decisions.fdr import Decisions
 from compassign.evaluation.metrics import Metrics
+from compassign.files import written_whole
 from compassign.posterior.assignments import SlotProbabilities
 from compassign.units import BoolArray, FloatArray, IntArray
 
@@ -105,32 +103,6 @@ def headline(metrics: Metrics) -> dict[str, float | int | None]:
         numbers[f"accepted_{limit}"] = level.n_accepted
         numbers[f"false_share_{limit}"] = level.false_share
     return numbers
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name in the same folder; on success it is flushed to disk and takes the final name.
-
-    path : final name, replaced if it exists; its folder is made. Nothing is left of a block that raised.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        yield temporary
-        _flush_to_disk(temporary)
-        # A rename within one folder is atomic: a reader sees the old file or the new one.
-        temporary.replace(path)
-        _flush_to_disk(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _flush_to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -16,6 +16,7 @@ LAYERS = {
     "compassign.units": 0,
     "compassign.config": 0,
     "compassign.tables": 0,
+    "compassign.files": 0,
     "compassign.data": 1,
     "compassign.formats": 1,
     "compassign.chemistry": 1,

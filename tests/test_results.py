@@ -19,6 +19,7 @@ from compassign.data.dataset import Dataset
 from compassign.decisions.fdr import decide
 from compassign.evaluation.metrics import Predictions, evaluate
 from compassign.posterior.assignments import CompoundProbabilities, SlotProbabilities, compound_probabilities
+from compassign.files import written_whole
 from compassign.results import (
     candidates_table,
     headline,
@@ -26,7 +27,6 @@ from compassign.results import (
     to_json_values,
     write_csv,
     write_json,
-    written_whole,
 )
 from compassign.units import FloatArray
 

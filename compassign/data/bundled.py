@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from compassign.config import Difficulty
+from compassign.data.dataset import Dataset
+from compassign.data.load import build_dataset
 from compassign.data.simulate import Simulation, simulate
-from compassign.data.simulation_config import Chromatography, Presence, SimulationConfig
+from compassign.data.simulation_config import Presence, SimulationConfig
 from compassign.errors import InputError
 
 # Fixed, whatever the seed of a run: models are compared on the same peaks.
@@ -29,7 +31,18 @@ _SPARSE_FAMILIES = (
     "quaternary_amine",
     "vitamin",
 )
-_DENSE_FAMILIES = ("flavonoid", "oxylipin", "prostaglandin", "tripeptide")
+_MIXED_FAMILIES = (
+    "aminobutyrate",
+    "benzoate",
+    "bile_acid",
+    "disaccharide",
+    "hexose",
+    "other_flavonoid",
+    "polyhydroxyflavonoid",
+    "quaternary_amine",
+    "steroid",
+)
+_DENSE_FAMILIES = ("eicosanoid", "polyhydroxyflavonoid", "tripeptide")
 
 
 def demo_config(difficulty: Difficulty) -> SimulationConfig:
@@ -40,24 +53,17 @@ def demo_config(difficulty: Difficulty) -> SimulationConfig:
         InputError.
     """
     if difficulty == "easy":
-        return SimulationConfig(
-            name="demo (easy)", families=_SPARSE_FAMILIES, presence=Presence(log_odds_mean=-1.0), n_calibrants=40
-        )
+        return SimulationConfig(name="demo (easy)", families=_SPARSE_FAMILIES, presence=Presence(log_odds_mean=-1.0))
     if difficulty == "medium":
         return SimulationConfig(
             name="demo (medium)",
-            n_injections=1,
             polarities=("positive", "negative"),
-            presence=Presence(log_odds_mean=-2.9),
+            n_injections=1,
+            families=_MIXED_FAMILIES,
+            presence=Presence(log_odds_mean=-1.5),
         )
     if difficulty == "hard":
-        return SimulationConfig(
-            name="demo (hard)",
-            families=_DENSE_FAMILIES,
-            presence=Presence(log_odds_mean=-1.2),
-            chromatography=Chromatography(compound_sd_min=0.5),
-            n_calibrants=60,
-        )
+        return SimulationConfig(name="demo (hard)", families=_DENSE_FAMILIES, presence=Presence(log_odds_mean=-1.0))
     raise InputError(f"difficulty {difficulty!r}: expected one of {', '.join(DIFFICULTIES)}")
 
 
@@ -69,3 +75,9 @@ def demo_simulation(difficulty: Difficulty) -> Simulation:
 def demo_tables(difficulty: Difficulty) -> dict[str, pd.DataFrame]:
     """The tables of `demo_simulation`, by name without extension: peaks, compounds, calibrants, truth."""
     return dict(demo_simulation(difficulty).tables)
+
+
+def demo_dataset(difficulty: Difficulty) -> Dataset:
+    """The demonstration of a difficulty as a validated dataset; every call gives the same one."""
+    simulation = demo_simulation(difficulty)
+    return build_dataset(simulation.tables, simulation.meta, demo_config(difficulty).name)

@@ -14,6 +14,9 @@ from compassign.data.simulation_config import Chromatography, Presence, Simulati
 from compassign.tables import OPTION_SEPARATOR
 from compassign.units import BoolArray, FloatArray, IntArray
 
+_MILLION = 1e6
+_RESOLVED_SD = 3.0  # predictions that differ by more than this many SDs of what they miss tell compounds apart
+
 
 @dataclass(frozen=True)
 class World:
@@ -90,12 +93,34 @@ def draw_known_in(world: World, presence: Presence, rng: np.random.Generator) ->
 
 
 def draw_calibrants(world: World, config: SimulationConfig, rng: np.random.Generator) -> IntArray:
-    """Row numbers of the library compounds whose RT is known, ascending; rather those that are present."""
-    listed = np.flatnonzero(world.is_listed)
-    odds = np.where(world.is_present[listed].any(axis=1), config.calibrant_present_odds, 1.0)
-    n_calibrants = min(config.n_calibrants, listed.size)
-    chosen = rng.choice(listed, size=n_calibrants, replace=False, p=odds / odds.sum())
-    return np.sort(chosen).astype(np.int64)
+    """Row numbers of the library compounds whose RT is known, ascending.
+
+    One after the other, rather those that are present, and those that other isomers without a standard crowd:
+    laboratories buy standards for what they cannot tell apart.
+    """
+    is_crowded_by = _unresolved_isomers(world, config)
+    odds = np.where(world.is_present.any(axis=1), config.calibrant_present_odds, 1.0)
+    is_free = world.is_listed.copy()
+    chosen: list[int] = []
+    for _ in range(min(config.n_calibrants, int(is_free.sum()))):
+        n_rivals = is_crowded_by[:, is_free].sum(axis=1)  # itself among them
+        weight = np.where(is_free, odds * n_rivals**config.calibrant_crowding, 0.0)
+        chosen.append(int(rng.choice(weight.size, p=weight / weight.sum())))
+        is_free[chosen[-1]] = False
+    return np.array(sorted(chosen), dtype=np.int64)
+
+
+def _unresolved_isomers(world: World, config: SimulationConfig) -> BoolArray:
+    """Which compounds neither mass nor a prediction of RT tells apart.
+
+    Returns (n_compounds, n_compounds); a compound is its own rival too.
+    """
+    mass_da = world.compounds["exact_mass"].to_numpy()
+    predicted_min = descriptor_rt_min(world.compounds, load_metabolites(), config.chromatography)
+    gap_ppm = np.abs(mass_da[:, np.newaxis] / mass_da - 1) * _MILLION
+    gap_min = np.abs(predicted_min[:, np.newaxis] - predicted_min)
+    resolved_min = _RESOLVED_SD * config.chromatography.compound_sd_min
+    return np.asarray((gap_ppm < config.noise.mass_window_ppm) & (gap_min < resolved_min), dtype=np.bool_)
 
 
 def _draw_presence(

@@ -62,9 +62,9 @@ class Chromatography:
     """
 
     dead_time_min: float = 1.5
-    gradient_min: float = 18.0
+    gradient_min: float = 20.0
     weights: Mapping[str, float] = field(default_factory=lambda: _RT_WEIGHTS)
-    compound_sd_min: float = 0.4
+    compound_sd_min: float = 0.35
     cluster_sd_min: float = 0.15
     species_sd_min: float = 0.08
 
@@ -83,8 +83,8 @@ class Presence:
     cluster_sd: float = 0.8
     species_sd: float = 0.5
     unlisted_share: float = 0.10
-    known_in_sensitivity: float = 0.6
-    known_in_false_share: float = 0.08
+    known_in_sensitivity: float = 0.7
+    known_in_false_share: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,8 @@ class SimulationConfig:
     n_species, n_clusters : species are dealt to the clusters in turn.
     n_calibrants : library compounds whose RT is known in every injection. calibrant_present_odds : how much likelier
         one that is present is chosen, as standards and confirmed peaks are of what samples contain.
+    calibrant_crowding : 0 = no matter how many isomers could be mistaken for it; 1 = as much likelier as there are
+        more.
 
     Raises InputError that lists every value that no world can have.
     """
@@ -147,8 +149,9 @@ class SimulationConfig:
     n_species: int = 4
     n_clusters: int = 2
     n_injections: int = 2
-    n_calibrants: int = 50
+    n_calibrants: int = 60
     calibrant_present_odds: float = 4.0
+    calibrant_crowding: float = 1.0
     noise: InjectionNoise = InjectionNoise()
     chromatography: Chromatography = Chromatography()
     presence: Presence = Presence()

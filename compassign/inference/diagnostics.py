@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -71,7 +72,8 @@ def judge(
     max_rhat, least = table[worst].rhat, min(table[fewest].ess_bulk, table[fewest].ess_tail)
     limit_rhat, limit_ess = (QUICK_MAX_RHAT, QUICK_MIN_ESS) if settings.quick else (MAX_RHAT, MIN_ESS)
     checks = {
-        f"R-hat of {worst} is {max_rhat:.3f}, expected at most {limit_rhat}: draw more (--samples)": max_rhat > limit_rhat,
+        f"R-hat of {worst} is {max_rhat:.3f}, expected at most {limit_rhat}: draw more (--samples)": max_rhat
+        > limit_rhat,
         f"effective draws of {fewest} are {least:.0f}, expected at least {limit_ess:.0f}: draw more (--samples)": (
             least < limit_ess
         ),
@@ -86,7 +88,7 @@ def judge(
     }
     reasons = tuple(reason for reason, applies in checks.items() if applies)
     is_broken = "some draws are not finite" in reasons
-    is_failed = is_broken or max(max_rhat, responsibilities.max_rhat) > FAILED_RHAT or share > FAILED_DIVERGENCES
+    is_failed = is_broken or max_rhat > FAILED_RHAT or share > FAILED_DIVERGENCES
     return Verdict(
         verdict="failed" if is_failed else "suspect" if reasons else "converged",
         reasons=reasons,
@@ -98,6 +100,25 @@ def judge(
         n_divergences=int(draws.is_divergent.sum()),
         share_divergences=share,
         not_informed=_not_informed(draws, prior_sd),
+    )
+
+
+def combine(verdicts: Sequence[Verdict], quick: bool) -> Verdict:
+    """The worst of several stages with the reasons of all; `converged` where nothing was sampled."""
+    if not verdicts:
+        return Verdict("converged", (), quick, math.nan, math.nan, math.nan, math.nan, 0, 0.0, ())
+    order = ("converged", "suspect", "failed")
+    return Verdict(
+        verdict=max((verdict.verdict for verdict in verdicts), key=order.index),
+        reasons=tuple(reason for verdict in verdicts for reason in verdict.reasons),
+        quick=quick,
+        max_rhat=max(verdict.max_rhat for verdict in verdicts),
+        min_ess_bulk=min(verdict.min_ess_bulk for verdict in verdicts),
+        min_ess_tail=min(verdict.min_ess_tail for verdict in verdicts),
+        max_rhat_responsibilities=max(verdict.max_rhat_responsibilities for verdict in verdicts),
+        n_divergences=sum(verdict.n_divergences for verdict in verdicts),
+        share_divergences=max(verdict.share_divergences for verdict in verdicts),
+        not_informed=tuple(name for verdict in verdicts for name in verdict.not_informed),
     )
 
 
@@ -129,7 +150,7 @@ def _diagnose(values: Mapping[str, FloatArray]) -> dict[str, _Row]:
     for name, array in values.items():
         scalars = array.reshape(*array.shape[:2], -1)
         for index in range(scalars.shape[2]):
-            label = name if array.ndim == 2 else f"{name}[{index}]"  # noqa: PLR2004
+            label = f"{name}[{index}]" if array.shape[2:] else name
             column = scalars[:, :, index]
             table[label] = _Row(
                 rhat=float(array_stats.rhat(column)),
@@ -144,5 +165,7 @@ def _not_informed(draws: Draws, prior_sd: Mapping[str, FloatArray]) -> tuple[str
     found = []
     for name, sd in prior_sd.items():
         ratio = draws.values[name].std(axis=(0, 1)) / sd
-        found += [name if ratio.ndim == 0 else f"{name}{list(index)}" for index in np.argwhere(ratio > NOT_INFORMED_RATIO)]
+        found += [
+            name if ratio.ndim == 0 else f"{name}{list(index)}" for index in np.argwhere(ratio > NOT_INFORMED_RATIO)
+        ]
     return tuple(found)

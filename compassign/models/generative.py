@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pymc as pm
 
+from compassign.models.draws import Block
 from compassign.models.mixture import Evidence, MixtureInputs, PeakPosterior, log_likelihood, posterior, twin_weight
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Term, Values
@@ -79,3 +80,13 @@ def peak_posterior(
     log_weight = evidence[terms.presence.name]
     rest = sum((evidence[term.name] for term in terms.rest), np.zeros_like(log_weight))
     return posterior(problem, Evidence(log_weight, evidence[terms.mass.name], rest), peaks)
+
+
+def to_block(peaks: PeakPosterior, evidence: dict[str, FloatArray]) -> Block:
+    """Responsibilities in the form that all models share, with each term's mean log contribution."""
+    return Block(
+        slot=peaks.slot,
+        null=peaks.background + peaks.unlisted,
+        unlisted=peaks.unlisted,
+        evidence={name: values.mean(axis=0) for name, values in evidence.items()},
+    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from compassign.candidates import Candidates, RtPredictions, peak_of_slot
-from compassign.data.dataset import Answers, Dataset
+from compassign.data.dataset import Dataset
 from compassign.models.rt_density import log_rt_density
 from compassign.units import BoolArray, FloatArray, IntArray
+
+SAME_RT_MIN = 5e-4  # calibrants and peaks are read from tables rounded to 0.001 min
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,12 @@ class AssignmentProblem:
 
 
 def build_problem(
-    dataset: Dataset, candidates: Candidates, predictions: RtPredictions, labels: Answers, unlisted_share: float
+    dataset: Dataset, candidates: Candidates, predictions: RtPredictions, unlisted_share: float
 ) -> AssignmentProblem:
-    """Align a dataset's candidates, RT predictions and the labels that a fit may see.
+    """Align a dataset's candidates, RT predictions and labels; the truth is not looked at.
 
-    labels : only these are seen, whatever `dataset.labels` and `dataset.truth` hold; every compound that they name is
-        among the peak's slots (`add_labelled`). Mass offset and scale belong to an injection and polarity together.
+    Every compound that `dataset.labels` names is among its peak's slots (`add_labelled`). Mass offset and scale belong to
+    an injection and polarity together.
     """
     peaks = dataset.peaks
     slot_peak = peak_of_slot(candidates)
@@ -74,9 +76,7 @@ def build_problem(
     injection_names, injection = _index(peaks["injection"].str.cat(peaks["polarity"], sep=" "))
     rt_min = peaks["rt_min"].to_numpy(dtype=np.float64)
     slot_species = species[slot_peak]
-    slot_allowed, null_allowed, is_labelled = _label_masks(
-        dataset, candidates.offsets, candidates.compound, labels
-    )
+    slot_allowed, null_allowed, is_labelled = _label_masks(dataset, candidates)
     return AssignmentProblem(
         offsets=candidates.offsets,
         peak_of_slot=slot_peak,
@@ -103,10 +103,29 @@ def build_problem(
     )
 
 
-def with_labels(problem: AssignmentProblem, dataset: Dataset, labels: Answers) -> AssignmentProblem:
-    """The same problem under other labels; every compound that they name is among the peak's slots."""
-    slot_allowed, null_allowed, is_labelled = _label_masks(dataset, problem.offsets, problem.compound, labels)
-    return replace(problem, slot_allowed=slot_allowed, null_allowed=null_allowed, is_labelled=is_labelled)
+def clamped_calibrants(dataset: Dataset, candidates: Candidates) -> dict[str, frozenset[str]]:
+    """The peaks that trained the RT stage, each with its compound: they have a calibrant's species, injection and RT.
+
+    Where several peaks fit a calibrant (other adducts of the compound elute with it), all of them are clamped. An RT is the
+    same when it agrees within 0.0005 min, the rounding of tables.
+    """
+    calibrants, peaks = dataset.calibrants, dataset.peaks
+    compound_ids = dataset.compounds["compound_id"].to_numpy()
+    rows = peak_of_slot(candidates)
+    slots = pd.DataFrame(
+        {
+            "compound_id": compound_ids[candidates.compound],
+            "species": peaks["species"].to_numpy()[rows],
+            "peak_injection": peaks["injection"].to_numpy()[rows],
+            "peak_rt_min": peaks["rt_min"].to_numpy()[rows],
+            "peak_id": peaks["peak_id"].to_numpy()[rows],
+        }
+    )
+    pairs = slots.merge(calibrants, on=["compound_id", "species"])
+    is_same_time = (pairs["peak_rt_min"] - pairs["rt_min"]).abs() <= SAME_RT_MIN
+    is_same_injection = (pairs["injection"] == "") | (pairs["injection"] == pairs["peak_injection"])
+    matched = pairs[is_same_time & is_same_injection].drop_duplicates("peak_id")
+    return {row.peak_id: frozenset({row.compound_id}) for row in matched.itertuples()}
 
 
 def _index(column: pd.Series[str]) -> tuple[tuple[str, ...], IntArray]:
@@ -121,16 +140,15 @@ def _known_in(known_in: pd.Series[str], species_names: tuple[str, ...]) -> BoolA
     return np.array([[name in values for values in listed] for name in species_names], dtype=np.bool_)
 
 
-def _label_masks(
-    dataset: Dataset, offsets: IntArray, compound: IntArray, labels: Answers
-) -> tuple[BoolArray, BoolArray, BoolArray]:
+def _label_masks(dataset: Dataset, candidates: Candidates) -> tuple[BoolArray, BoolArray, BoolArray]:
     """What the labels leave possible: (n_slots,) slots, (n_peaks,) nulls, and (n_peaks,) which peaks have a label."""
+    offsets, compound = candidates.offsets, candidates.compound
     slot_allowed = np.ones(compound.size, dtype=np.bool_)
     null_allowed = np.ones(offsets.size - 1, dtype=np.bool_)
     is_labelled = np.zeros(offsets.size - 1, dtype=np.bool_)
     compound_ids = dataset.compounds["compound_id"].to_numpy()
     position = {peak_id: row for row, peak_id in enumerate(dataset.peaks["peak_id"])}
-    for peak_id, answer in labels.items():
+    for peak_id, answer in dataset.labels.items():
         row = position[peak_id]
         slots = slice(offsets[row], offsets[row + 1])
         slot_allowed[slots] = [compound_id in answer for compound_id in compound_ids[compound[slots]]]

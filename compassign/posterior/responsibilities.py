@@ -7,41 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compassign.inference.diagnostics import ResponsibilityCheck, split_rhat
+from compassign.inference.diagnostics import MAX_RHAT_RESPONSIBILITIES, ResponsibilityCheck, split_rhat
+from compassign.models.draws import Block, DrawSource
 from compassign.posterior.assignments import SlotProbabilities
 from compassign.posterior.trace import TraceWriter
-from compassign.units import FloatArray, IntArray
+from compassign.units import FloatArray
 
 HDI_PROBABILITY = 0.94  # ArviZ's long-standing default
 UNCERTAIN = (0.05, 0.95)  # mean responsibilities in between are judged for convergence
-MAX_RHAT = 1.05
+MIN_DRAWS_FOR_RHAT = 4  # R-hat splits a chain and needs two draws in each half
 BLOCK_CELLS = 2_000_000  # draws x slots in memory at once: 16 MB an array
-
-
-@dataclass(frozen=True)
-class Block:
-    """Draws of one run of peaks: slot (n_draws, n_slots); null and unlisted (n_draws, n_peaks); chains one after the other.
-
-    evidence : term name -> (n_slots,) mean log contribution.
-    """
-
-    slot: FloatArray
-    null: FloatArray
-    unlisted: FloatArray
-    evidence: Mapping[str, FloatArray]
-
-
-@dataclass(frozen=True)
-class DrawSource:
-    """Where responsibilities come from: any model that can draw them for a run of peaks.
-
-    offsets : (n_peaks + 1,) ragged slots. n_chains, n_draws : shape of the posterior. block : peaks -> their draws.
-    """
-
-    offsets: IntArray
-    n_chains: int
-    n_draws: int
-    block: Callable[[slice], Block]
 
 
 def summarise(
@@ -73,6 +48,25 @@ def summarise(
     return probabilities, _check(source, slot, null, peak_ids)
 
 
+def mean_probabilities(source: DrawSource) -> SlotProbabilities:
+    """Posterior means alone, without intervals (NaN) and evidence; for quick comparisons between settings."""
+    blocks = [source.block(peaks) for peaks in _blocks(source)]
+    slot = np.concatenate([block.slot.mean(axis=0) for block in blocks])
+    null = np.concatenate([block.null.mean(axis=0) for block in blocks])
+    no_slot, no_null = np.full(slot.size, np.nan), np.full(null.size, np.nan)
+    return SlotProbabilities(
+        slot=slot,
+        slot_low=no_slot,
+        slot_high=no_slot,
+        slot_mcse=no_slot,
+        null=null,
+        null_low=no_null,
+        null_high=no_null,
+        null_mcse=no_null,
+        unlisted=np.concatenate([block.unlisted.mean(axis=0) for block in blocks]),
+    )
+
+
 @dataclass(frozen=True)
 class _Part:
     """Summaries of one block; slot and null are (5, n): mean, low, high, Monte-Carlo error, split R-hat."""
@@ -96,7 +90,7 @@ def _statistics(draws: FloatArray, n_chains: int) -> FloatArray:
     """(n_draws, n) -> (5, n)."""
     low, high = highest_density_interval(draws, HDI_PROBABILITY)
     by_chain = draws.reshape(n_chains, -1, draws.shape[1])
-    rhat = split_rhat(by_chain) if by_chain.shape[1] > 3 else np.ones(draws.shape[1])  # noqa: PLR2004
+    rhat = split_rhat(by_chain) if by_chain.shape[1] >= MIN_DRAWS_FOR_RHAT else np.ones(draws.shape[1])
     return np.stack([draws.mean(axis=0), low, high, batch_means_error(by_chain), rhat])
 
 
@@ -121,7 +115,7 @@ def batch_means_error(draws: FloatArray) -> FloatArray:
     n_chains, n_draws, n = draws.shape
     size = max(int(np.sqrt(n_draws)), 1)
     n_batches = n_draws // size
-    if n_chains * n_batches < 2:  # noqa: PLR2004
+    if n_chains * n_batches == 1:
         return np.zeros(n)
     batches = draws[:, : size * n_batches].reshape(n_chains, n_batches, size, n).mean(axis=2)
     return np.asarray(batches.reshape(-1, n).std(axis=0, ddof=1) / np.sqrt(n_chains * n_batches))
@@ -151,7 +145,7 @@ def _check(source: DrawSource, slot: FloatArray, null: FloatArray, peak_ids: tup
     order = np.argsort(-worst)
     return ResponsibilityCheck(
         max_rhat=float(worst.max(initial=1.0)),
-        worst_peaks=tuple(peak_ids[row] for row in order[: int((worst > MAX_RHAT).sum())]),
+        worst_peaks=tuple(peak_ids[row] for row in order[: int((worst > MAX_RHAT_RESPONSIBILITIES).sum())]),
         all_finite=bool(np.isfinite(slot[0]).all() and np.isfinite(null[0]).all()),
     )
 

@@ -12,6 +12,8 @@ import h5netcdf
 import h5py
 import numpy as np
 
+from compassign.candidates import RtPredictions
+from compassign.files import written_whole
 from compassign.units import FloatArray, IntArray, StrArray
 
 CHUNK_CELLS = 1_000_000  # 4 MB of float32 a chunk
@@ -107,9 +109,31 @@ class TraceWriter:
 
     def add_posterior(self, values: Mapping[str, FloatArray]) -> None:
         """Add other parameters, each (n_chains, n_draws, ...), thinned like the responsibilities."""
-        group = self._file["posterior"]
-        for name, array in values.items():
-            dims = tuple(f"{name}_dim_{axis}" for axis in range(array.ndim - 2))
-            for dim, size in zip(dims, array.shape[2:], strict=True):
-                group.dimensions[dim] = size
-            group.create_variable(name, ("chain", "draw", *dims), data=array[:, :: self._layout.thin])
+        _add_variables(self._file["posterior"], values, self._layout.thin)
+
+
+def write_rt_trace(path: Path, posterior: Mapping[str, FloatArray], predictions: RtPredictions) -> None:
+    """Write the RT stage: group `/posterior` with dims (chain, draw, ...), `/constant_data` with its predictions.
+
+    posterior : empty where there were no calibrants to learn from; attribute `n_chains` is 0 then.
+    """
+    with written_whole(path) as temporary, h5netcdf.File(temporary, "w") as file:
+        shape = next((values.shape[:2] for values in posterior.values()), (0, 0))
+        file.attrs["n_chains"] = shape[0]
+        n_species, n_compounds = predictions.mean_min.shape
+        file.dimensions = {"chain": shape[0], "draw": shape[1], "species": n_species, "compound": n_compounds}
+        constant = file.create_group("constant_data")
+        for name, values in (("rt_pred_min", predictions.mean_min), ("rt_pred_sd_min", predictions.sd_min)):
+            constant.create_variable(name, ("species", "compound"), data=values)
+        constant.create_variable("rt_noise_min", (), data=predictions.noise_sd_min)
+        if shape[0]:
+            _add_variables(file.create_group("posterior"), posterior, 1)
+
+
+def _add_variables(group: Any, values: Mapping[str, FloatArray], thin: int) -> None:
+    """Write variables (n_chains, n_draws, ...), every `thin`-th draw, with a dimension of their own for each further axis."""
+    for name, array in values.items():
+        dims = tuple(f"{name}_dim_{axis}" for axis in range(array.ndim - 2))
+        for dim, size in zip(dims, array.shape[2:], strict=True):
+            group.dimensions[dim] = size
+        group.create_variable(name, ("chain", "draw", *dims), data=array[:, ::thin])

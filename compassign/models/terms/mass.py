@@ -52,7 +52,10 @@ class Mass:
         values = {"mass_offset_ppm": np.zeros(n_injections), "mass_log_scale": np.full(n_injections, LOG_SCALE_MEAN)}
         if n_injections > 1:
             values |= {"mass_offset_mean_ppm": np.asarray(0.0), "mass_offset_sd_ppm": np.asarray(POOL_OFFSET_PPM)}
-            values |= {"mass_log_scale_mean": np.asarray(LOG_SCALE_MEAN), "mass_log_scale_sd": np.asarray(POOL_LOG_SCALE)}
+            values |= {
+                "mass_log_scale_mean": np.asarray(LOG_SCALE_MEAN),
+                "mass_log_scale_sd": np.asarray(POOL_LOG_SCALE),
+            }
         return values
 
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:

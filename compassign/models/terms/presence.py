@@ -30,7 +30,9 @@ class Presence:
         eta = pm.Normal("alpha", ALPHA_MEAN, ALPHA_SD) + pt.zeros(problem.n_slots)
         in_play, compound = compounds_in_play(problem)
         model = pm.modelcontext(None)
-        model.add_coords({"compound_in_play": in_play, "adduct": problem.adduct_names, "species": problem.species_names})
+        model.add_coords(
+            {"compound_in_play": in_play, "adduct": problem.adduct_names, "species": problem.species_names}
+        )
         scale = pm.HalfNormal("compound_sd", EFFECT_SD)
         eta += (scale * pm.Normal("compound_z", dims="compound_in_play"))[pm.Data("slot_compound", compound)]
         adduct = pm.Data("slot_adduct", problem.adduct)
@@ -51,7 +53,11 @@ class Presence:
         """Every effect at zero, every scale at its prior's mean."""
         in_play, _ = compounds_in_play(problem)
         half_normal_mean = np.asarray(EFFECT_SD * np.sqrt(2 / np.pi))
-        values = {"alpha": np.asarray(ALPHA_MEAN), "compound_sd": half_normal_mean, "compound_z": np.zeros(in_play.size)}
+        values = {
+            "alpha": np.asarray(ALPHA_MEAN),
+            "compound_sd": half_normal_mean,
+            "compound_z": np.zeros(in_play.size),
+        }
         if len(problem.adduct_names) > 1:
             values |= {"adduct_sd": half_normal_mean, "adduct_z": np.zeros(len(problem.adduct_names))}
         if len(problem.species_names) > 1:

@@ -15,6 +15,10 @@ from compassign.models.terms.base import Values
 from compassign.units import BoolArray, FloatArray, IntArray
 
 NOISE_WIDTH = 0.7  # log-normal: the noise of one measurement within a factor of 2 of what the RT stage saw
+# Of a prediction's error variance, the part that all peaks of the compound share. What is left over (a third of the SD) lets
+# adducts, polarities and days differ a little, and keeps the posterior crossable: with everything shared, each pair of peaks
+# that could be one compound is a mode as narrow as the noise, thousands of them, which no gradient sampler can travel.
+SHARED_VARIANCE = 0.9
 DRIFT_TO_NOISE = 1.0  # half-normal scale of the injections' drift, in noise SDs of the RT stage
 
 
@@ -74,7 +78,7 @@ class SharedErrors:
     """Which slots share the error of their compound's prediction; all slot arrays are (n_slots,).
 
     compounds : library indices of the compounds that two or more peaks may be. index : slot -> compounds (0 if not shared).
-    shared_sd : SD of the shared error (0 if not shared). own_sd : SD of the error that only this slot has (0 if shared).
+    shared_sd : SD of the shared error (0 if not shared). own_sd : SD of the error that only this slot has.
     residual : observed minus predicted RT, minutes (0 without a prediction). is_predicted : there is a prediction.
     """
 
@@ -100,8 +104,8 @@ def shared_errors(problem: AssignmentProblem) -> SharedErrors:
     return SharedErrors(
         compounds=several,
         index=np.where(is_shared, np.searchsorted(several, problem.compound), 0),
-        shared_sd=np.where(is_shared, sd, 0.0),
-        own_sd=np.where(is_shared, 0.0, sd),
+        shared_sd=np.where(is_shared, np.sqrt(SHARED_VARIANCE) * sd, 0.0),
+        own_sd=np.where(is_shared, np.sqrt(1.0 - SHARED_VARIANCE) * sd, sd),
         residual=np.where(is_predicted, problem.rt_min[problem.peak_of_slot] - problem.rt_pred_min, 0.0),
         is_predicted=is_predicted,
     )

@@ -1,0 +1,127 @@
+"""Fit any of the models to a problem: the same question, the same answer form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+import pymc as pm
+
+from compassign.config import ModelName, RunConfig
+from compassign.inference.sampling import Draws, OnProgress, sample
+from compassign.models import calibrated, generative, lookup, softmax
+from compassign.models.draws import DrawSource
+from compassign.models.generative import GenerativeTerms
+from compassign.models.labelled import labelled_part
+from compassign.models.problem import AssignmentProblem
+from compassign.models.terms.base import Values
+from compassign.units import FloatArray
+
+PRIOR_DRAWS = 500  # SD of the prior to 3 %
+
+
+@dataclass(frozen=True)
+class ModelFit:
+    """A fitted model.
+
+    variable : name of its responsibilities in the trace, `r` or `p`. source : draws of them. draws : None where nothing was
+    sampled. hyperparameters : the free variables that the verdict judges. prior_sd : their SDs under the prior.
+    is_prior_only : the model predicts from its priors. unlisted : share -> the same draws under another unlisted share;
+    None for a model without that part.
+    """
+
+    variable: str
+    source: DrawSource
+    is_prior_only: bool = False
+    draws: Draws | None = None
+    hyperparameters: tuple[str, ...] = ()
+    prior_sd: Mapping[str, FloatArray] = field(default_factory=dict)
+    unlisted: Callable[[float], DrawSource] | None = None
+
+
+Fitter = Callable[[AssignmentProblem, RunConfig, OnProgress], ModelFit]
+
+
+def fit(problem: AssignmentProblem, config: RunConfig, on_progress: OnProgress) -> ModelFit:
+    """Fit the model that the configuration names; with `mode="prior"` nothing is sampled."""
+    return FITTERS[config.model](problem, config, on_progress)
+
+
+def generative_source(
+    problem: AssignmentProblem, terms: GenerativeTerms, values: Values, shape: tuple[int, int]
+) -> DrawSource:
+    """Draws of `r` for every peak from shape[0] * shape[1] draws of the free variables."""
+
+    def block(peaks: slice) -> generative.Block:
+        evidence = generative.term_evidence(problem, terms, values, peaks)
+        return generative.to_block(generative.peak_posterior(problem, terms, evidence, peaks), evidence)
+
+    return DrawSource(problem.offsets, *shape, block)
+
+
+def _fit_generative(problem: AssignmentProblem, config: RunConfig, on_progress: OnProgress) -> ModelFit:
+    terms = generative.default_terms()
+    if config.mode == "prior" or not problem.n_slots:
+        values: Values = generative.prior_location(problem, terms)
+        at_share = partial(_at_share, problem, terms, values, (1, 1))
+        return ModelFit("r", at_share(problem.unlisted_share), is_prior_only=True, unlisted=at_share)
+    model = generative.build_generative_model(problem, terms)
+    draws = sample(model, config.sampler, config.seed, on_progress)
+    names = tuple(name for term in terms.all for name in term.hyperparameters(problem))
+    at_share = partial(_at_share, problem, terms, draws.flat(), draws.is_divergent.shape)
+    prior_sd = _prior_sd(model, names, config.seed)
+    return ModelFit("r", at_share(problem.unlisted_share), False, draws, names, prior_sd, at_share)
+
+
+def _at_share(
+    problem: AssignmentProblem, terms: GenerativeTerms, values: Values, shape: tuple[int, int], unlisted_share: float
+) -> DrawSource:
+    """The draws' responsibilities as if another share of the real compounds were missing from the library."""
+    return generative_source(replace(problem, unlisted_share=unlisted_share), terms, values, shape)
+
+
+def _fit_softmax(problem: AssignmentProblem, config: RunConfig, on_progress: OnProgress) -> ModelFit:
+    part = labelled_part(problem)
+    rng = np.random.default_rng(config.seed)
+    if config.mode == "prior" or not part.is_enough:
+        source = softmax.softmax_source(problem, part, softmax.prior_location(), (1, 1), rng)
+        return ModelFit("p", source, is_prior_only=True)
+    model = softmax.build_softmax_model(problem, part)
+    draws = sample(model, config.sampler, config.seed, on_progress)
+    source = softmax.softmax_source(problem, part, draws.flat(), draws.is_divergent.shape, rng)
+    names = softmax.HYPERPARAMETERS
+    return ModelFit("p", source, False, draws, names, _prior_sd(model, names, config.seed))
+
+
+def _fit_calibrated(problem: AssignmentProblem, config: RunConfig, on_progress: OnProgress) -> ModelFit:
+    if config.mode == "prior" or not labelled_part(problem).is_enough:
+        source = calibrated.calibrated_source(problem, calibrated.prior_location(), 1.0, (1, 1))
+        return ModelFit("p", source, is_prior_only=True)
+    held_out = calibrated.temperature_peaks(problem, np.random.default_rng(config.seed))
+    model = calibrated.build_calibrated_model(problem, labelled_part(problem, ~held_out))
+    draws = sample(model, config.sampler, config.seed, on_progress)
+    values = draws.flat()
+    temperature = calibrated.fit_temperature(problem, labelled_part(problem, held_out), values)
+    source = calibrated.calibrated_source(problem, values, temperature, draws.is_divergent.shape)
+    names = calibrated.HYPERPARAMETERS
+    return ModelFit("p", source, False, draws, names, _prior_sd(model, names, config.seed))
+
+
+def _fit_lookup(problem: AssignmentProblem, config: RunConfig, on_progress: OnProgress) -> ModelFit:
+    return ModelFit("p", lookup.lookup_source(problem))
+
+
+FITTERS: Mapping[ModelName, Fitter] = {
+    "generative": _fit_generative,
+    "softmax": _fit_softmax,
+    "calibrated": _fit_calibrated,
+    "lookup": _fit_lookup,
+}
+
+
+def _prior_sd(model: pm.Model, names: tuple[str, ...], seed: int) -> dict[str, FloatArray]:
+    """SD of each named variable under the prior, of the shape of one draw."""
+    drawn = pm.draw([model[name] for name in names], draws=PRIOR_DRAWS, random_seed=seed, mode="FAST_COMPILE")
+    return {name: np.asarray(values).std(axis=0) for name, values in zip(names, drawn, strict=True)}

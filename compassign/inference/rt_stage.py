@@ -1,0 +1,51 @@
+"""Run the RT stage: sample where there are calibrants, otherwise take the library's predictions as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from compassign.candidates import RtPredictions
+from compassign.config import SamplerConfig
+from compassign.data.dataset import Dataset
+from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, judge
+from compassign.inference.sampling import OnProgress, sample
+from compassign.models.retention import (
+    build_design,
+    build_retention_model,
+    hyperparameters,
+    predict,
+    untrained_predictions,
+)
+from compassign.units import FloatArray
+
+NO_RESPONSIBILITIES = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_finite=True)
+
+
+@dataclass(frozen=True)
+class RtStage:
+    """Predictions and how they came about.
+
+    posterior : free variables, (n_chains, n_draws, ...) each; empty without calibrants. verdict : None if nothing was sampled.
+    """
+
+    predictions: RtPredictions
+    posterior: Mapping[str, FloatArray] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, on_progress: OnProgress) -> RtStage:
+    """Predict every compound's RT in every species."""
+    design = build_design(dataset)
+    if not design.rt_min.size:
+        return RtStage(untrained_predictions(design), warnings=_untrained_warnings(design.has_own))
+    draws = sample(build_retention_model(design), settings, seed, on_progress)
+    verdict = judge(draws, hyperparameters(design), NO_RESPONSIBILITIES, settings, {})
+    return RtStage(predict(design, draws.flat()), draws.values, verdict)
+
+
+def _untrained_warnings(has_own: bool) -> tuple[str, ...]:
+    if has_own:
+        return ("no calibrants: the library's rt_pred_min is used as it is",)
+    return ("no calibrants and no rt_pred_min: retention times carry no information about compounds",)

@@ -43,7 +43,8 @@ class RunSummary:
 class Question:
     """What is asked of every model alike: the same candidates, labels and scored peaks.
 
-    dataset : its `labels` are those that the fit sees, clamped calibrants included. scored : ids of the peaks that score it.
+    dataset : its `labels` are those that the fit sees, clamped calibrants included. scored : ids of the peaks that
+    score it.
     calibrants : ids of the peaks that trained the RT stage.
     """
 
@@ -65,12 +66,12 @@ def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
             progress.warn(message)
         fraction = default_label_fraction(dataset) if config.label_fraction is None else config.label_fraction
         split = split_labels(dataset, fraction, config.seed)
+        visible = replace(dataset, labels=split.labels)
     with progress.stage("retention times"):
-        rt_stage = run_rt_stage(dataset, config.sampler, config.seed, progress.advance)
+        rt_stage = run_rt_stage(visible, config.sampler, config.seed, progress.advance)
         for message in rt_stage.warnings:
             progress.warn(message)
     with progress.stage("candidates"):
-        visible = replace(dataset, labels=split.labels)
         question = ask(visible, rt_stage.predictions, split.scored, config, progress)
     with progress.stage("fit"):
         fitted = fit(question.problem, config, progress.advance)
@@ -193,8 +194,10 @@ def _score(question: Question, probabilities: SlotProbabilities, alpha: float) -
 
 def _sensitivity(question: Question, fitted: ModelFit, config: RunConfig) -> dict[str, dict[str, float | int | None]]:
     """Headline numbers under other unlisted shares, with the other parameters held at their posterior."""
-    result = {}
-    for share in SENSITIVITY_SHARES if fitted.unlisted else ():
+    result: dict[str, dict[str, float | int | None]] = {}
+    if fitted.unlisted is None:
+        return result
+    for share in SENSITIVITY_SHARES:
         _, metrics = _score(question, mean_probabilities(fitted.unlisted(share)), config.alpha)
         result[f"{share:g}"] = headline(metrics)
     return result

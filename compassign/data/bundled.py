@@ -34,7 +34,7 @@ _SPARSE_FAMILIES = (
 _MIXED_FAMILIES = (
     "aminobutyrate",
     "benzoate",
-    "bile_acid",
+    "eicosanoid",
     "disaccharide",
     "hexose",
     "other_flavonoid",

@@ -19,6 +19,7 @@ FAILED_RHAT, FAILED_DIVERGENCES = 1.1, 0.05
 MAX_RHAT_RESPONSIBILITIES, MAX_DIVERGENCES = 1.05, 0.001
 MAX_RHAT, MIN_ESS = 1.01, 400.0  # Vehtari et al., Bayesian Analysis 16(2), 2021
 QUICK_MAX_RHAT, QUICK_MIN_ESS = 1.05, 100.0
+N_NAMED_PEAKS = 5
 NOT_INFORMED_RATIO = 0.9  # of the prior's SD
 
 
@@ -26,7 +27,8 @@ NOT_INFORMED_RATIO = 0.9  # of the prior's SD
 class ResponsibilityCheck:
     """Split R-hat of the uncertain responsibilities (mean between 0.05 and 0.95).
 
-    max_rhat : NaN if none is uncertain. worst_peaks : ids of the peaks over the limit, worst first. all_finite : no NaN drawn.
+    max_rhat : NaN if none is uncertain. worst_peaks : ids of the peaks over the limit, worst first. all_finite : no NaN
+    drawn.
     """
 
     max_rhat: float
@@ -67,28 +69,10 @@ def judge(
     """
     table = _diagnose({name: draws.values[name] for name in hyperparameters})
     share = float(draws.is_divergent.mean())
-    worst = max(table, key=lambda name: table[name].rhat)
-    fewest = min(table, key=lambda name: min(table[name].ess_bulk, table[name].ess_tail))
-    max_rhat, least = table[worst].rhat, min(table[fewest].ess_bulk, table[fewest].ess_tail)
-    limit_rhat, limit_ess = (QUICK_MAX_RHAT, QUICK_MIN_ESS) if settings.quick else (MAX_RHAT, MIN_ESS)
-    checks = {
-        f"R-hat of {worst} is {max_rhat:.3f}, expected at most {limit_rhat}: draw more (--samples)": max_rhat
-        > limit_rhat,
-        f"effective draws of {fewest} are {least:.0f}, expected at least {limit_ess:.0f}: draw more (--samples)": (
-            least < limit_ess
-        ),
-        f"{share:.2%} of the draws diverged, expected at most {MAX_DIVERGENCES:.1%}: raise --target-accept": (
-            share > MAX_DIVERGENCES
-        ),
-        f"R-hat of responsibilities reaches {responsibilities.max_rhat:.3f}, expected at most {MAX_RHAT_RESPONSIBILITIES}; "
-        f"label or distrust the peaks {', '.join(responsibilities.worst_peaks[:5])}": (
-            responsibilities.max_rhat > MAX_RHAT_RESPONSIBILITIES
-        ),
-        "some draws are not finite": not (responsibilities.all_finite and np.isfinite(max_rhat)),
-    }
-    reasons = tuple(reason for reason, applies in checks.items() if applies)
-    is_broken = "some draws are not finite" in reasons
-    is_failed = is_broken or max_rhat > FAILED_RHAT or share > FAILED_DIVERGENCES
+    reasons = _reasons(table, share, responsibilities, settings.quick)
+    max_rhat = max(row.rhat for row in table.values())
+    is_finite = responsibilities.all_finite and all(np.isfinite(row.rhat) for row in table.values())
+    is_failed = not is_finite or max_rhat > FAILED_RHAT or share > FAILED_DIVERGENCES
     return Verdict(
         verdict="failed" if is_failed else "suspect" if reasons else "converged",
         reasons=reasons,
@@ -101,6 +85,37 @@ def judge(
         share_divergences=share,
         not_informed=_not_informed(draws, prior_sd),
     )
+
+
+def _reasons(
+    table: Mapping[str, _Row], share_divergences: float, responsibilities: ResponsibilityCheck, is_quick: bool
+) -> tuple[str, ...]:
+    """What keeps a run from `converged`, each with what to do about it."""
+    limit_rhat, limit_ess = (QUICK_MAX_RHAT, QUICK_MIN_ESS) if is_quick else (MAX_RHAT, MIN_ESS)
+    name, row = max(table.items(), key=lambda item: np.nan_to_num(item[1].rhat, nan=np.inf))
+    reasons = []
+    if not np.isfinite(row.rhat):
+        reasons.append(f"draws of {name} are not finite or never move: check the units of the input")
+    elif row.rhat > limit_rhat:
+        reasons.append(f"R-hat of {name} is {row.rhat:.3f}, expected at most {limit_rhat}: draw more (--samples)")
+    name, row = min(table.items(), key=lambda item: min(item[1].ess_bulk, item[1].ess_tail))
+    least = min(row.ess_bulk, row.ess_tail)
+    if least < limit_ess:
+        reasons.append(f"effective draws of {name} are {least:.0f}, expected {limit_ess:.0f}: draw more (--samples)")
+    if share_divergences > MAX_DIVERGENCES:
+        reasons.append(
+            f"{share_divergences:.2%} of the draws diverged, expected at most {MAX_DIVERGENCES:.1%}: "
+            "raise --target-accept"
+        )
+    if not responsibilities.all_finite:
+        reasons.append("some responsibilities are not finite: check the units of the input")
+    elif responsibilities.max_rhat > MAX_RHAT_RESPONSIBILITIES:
+        reasons.append(
+            f"R-hat of responsibilities reaches {responsibilities.max_rhat:.3f}, expected at most "
+            f"{MAX_RHAT_RESPONSIBILITIES}: label these peaks, or draw more: "
+            + ", ".join(responsibilities.worst_peaks[:N_NAMED_PEAKS])
+        )
+    return tuple(reasons)
 
 
 def combine(verdicts: Sequence[Verdict], quick: bool) -> Verdict:
@@ -165,7 +180,6 @@ def _not_informed(draws: Draws, prior_sd: Mapping[str, FloatArray]) -> tuple[str
     found = []
     for name, sd in prior_sd.items():
         ratio = draws.values[name].std(axis=(0, 1)) / sd
-        found += [
-            name if ratio.ndim == 0 else f"{name}{list(index)}" for index in np.argwhere(ratio > NOT_INFORMED_RATIO)
-        ]
+        wide = np.argwhere(ratio > NOT_INFORMED_RATIO).tolist()
+        found += [f"{name}{index}" if index else name for index in wide]
     return tuple(found)

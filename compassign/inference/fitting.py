@@ -12,7 +12,7 @@ import pymc as pm
 from compassign.config import ModelName, RunConfig
 from compassign.inference.sampling import Draws, OnProgress, sample
 from compassign.models import calibrated, generative, lookup, softmax
-from compassign.models.draws import DrawSource
+from compassign.models.draws import Block, DrawSource
 from compassign.models.generative import GenerativeTerms
 from compassign.models.labelled import labelled_part
 from compassign.models.problem import AssignmentProblem
@@ -26,8 +26,8 @@ PRIOR_DRAWS = 500  # SD of the prior to 3 %
 class ModelFit:
     """A fitted model.
 
-    variable : name of its responsibilities in the trace, `r` or `p`. source : draws of them. draws : None where nothing was
-    sampled. hyperparameters : the free variables that the verdict judges. prior_sd : their SDs under the prior.
+    variable : name of its responsibilities in the trace, `r` or `p`. source : draws of them. draws : None where nothing
+    was sampled. hyperparameters : the free variables that the verdict judges. prior_sd : their SDs under the prior.
     is_prior_only : the model predicts from its priors. unlisted : share -> the same draws under another unlisted share;
     None for a model without that part.
     """
@@ -54,7 +54,7 @@ def generative_source(
 ) -> DrawSource:
     """Draws of `r` for every peak from shape[0] * shape[1] draws of the free variables."""
 
-    def block(peaks: slice) -> generative.Block:
+    def block(peaks: slice) -> Block:
         evidence = generative.term_evidence(problem, terms, values, peaks)
         return generative.to_block(generative.peak_posterior(problem, terms, evidence, peaks), evidence)
 

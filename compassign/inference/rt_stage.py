@@ -26,7 +26,8 @@ NO_RESPONSIBILITIES = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_fini
 class RtStage:
     """Predictions and how they came about.
 
-    posterior : free variables, (n_chains, n_draws, ...) each; empty without calibrants. verdict : None if nothing was sampled.
+    posterior : free variables, (n_chains, n_draws, ...) each; empty without calibrants. verdict : None if nothing was
+    sampled.
     """
 
     predictions: RtPredictions

@@ -24,7 +24,8 @@ OnProgress = Callable[[float, str], None]
 class Draws:
     """Posterior draws of the free variables.
 
-    values : name -> (n_chains, n_draws, ...). is_divergent : (n_chains, n_draws). compile_s, sampling_s : wall-clock seconds.
+    values : name -> (n_chains, n_draws, ...). is_divergent : (n_chains, n_draws). compile_s, sampling_s : wall-clock
+    seconds.
     """
 
     values: Mapping[str, FloatArray]

@@ -16,8 +16,8 @@ from compassign.units import BoolArray, FloatArray
 TYPICAL_PPM = 5.0  # a mass error of 5 ppm is one unit
 TEMPERATURE_SHARE = 0.25  # of the labelled peaks, kept from the regression to fit the temperature
 LOG_TEMPERATURE_LIMIT = 2.0
-# name -> prior mean of the coefficient; the SD is 1. Gaussian errors give -1/2 a squared unit, minor adducts are rarer, and
-# with more candidates each is less likely.
+# name -> prior mean of the coefficient; the SD is 1. Gaussian errors give -1/2 a squared unit, minor adducts are rarer,
+# and with more candidates each is less likely.
 COEFFICIENTS = {
     "intercept": 1.0,
     "mass": 0.0,

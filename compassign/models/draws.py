@@ -10,7 +10,8 @@ from compassign.units import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Block:
-    """Draws of one run of peaks: slot (n_draws, n_slots); null and unlisted (n_draws, n_peaks); chains one after the other.
+    """Draws of one run of peaks: slot (n_draws, n_slots); null and unlisted (n_draws, n_peaks); chains one after the
+    other.
 
     evidence : term name -> (n_slots,) mean log contribution against the background, nats.
     """

@@ -1,12 +1,13 @@
 """The marginal mixture over a peak's candidates, background and isobaric twins, in PyTensor and in NumPy.
 
-Densities are ratios to the background's, so that the background has density and weight 1. With w_k the weight of slot k, m_k
-and q_k its mass and RT density ratios, and t = lambda / (1 - lambda) the weight of its unlisted twin:
+Densities are ratios to the background's, so that the background has density and weight 1. With w_k the weight of slot
+k, m_k and q_k its mass and RT density ratios, and t = lambda / (1 - lambda) the weight of its unlisted twin:
 
     L = log[1 + sum_k w_k m_k (q_k + t)] - log[1 + (1 + t) sum_k w_k]
 
-A label keeps the options it names: the first bracket loses the background and the twins, or the slots. Everything is summed
-in linear space without overflow because the background's 1 bounds the sum from below and Student-t tails fall off as powers.
+A label keeps the options it names: the first bracket loses the background and the twins, or the slots. Everything is
+summed in linear space without overflow because the background's 1 bounds the sum from below and Student-t tails fall
+off as powers.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def twin_weight(unlisted_share: float) -> float:
 def log_likelihood(inputs: MixtureInputs, log_weight: Any, log_mass: Any, log_rest: Any) -> Any:
     """Log-likelihood of every peak against the background, (n_peaks,), as a PyTensor graph.
 
-    log_weight, log_mass, log_rest : (n_slots,) the weights, the mass density ratio (twins share it), and the sum of all other
-    evidence (twins do not have it).
+    log_weight, log_mass, log_rest : (n_slots,) the weights, the mass density ratio (twins share it), and the sum of all
+    other evidence (twins do not have it).
     """
     weight = pt.exp(log_weight)
     twin = weight * pt.exp(log_mass)
@@ -67,7 +68,9 @@ class Evidence:
 
 @dataclass(frozen=True)
 class PeakPosterior:
-    """Responsibilities given each draw: slot (n_draws, n_slots), background, unlisted and log_likelihood (n_draws, n_peaks)."""
+    """Responsibilities given each draw: slot (n_draws, n_slots), background, unlisted and log_likelihood (n_draws,
+    n_peaks).
+    """
 
     slot: FloatArray
     background: FloatArray

@@ -19,18 +19,22 @@ SAME_RT_MIN = 5e-4  # calibrants and peaks are read from tables rounded to 0.001
 class AssignmentProblem:
     """One dataset as a model sees it; n_slots counts candidates, the null has no slot.
 
-    peak_of_slot, compound, adduct, species, injection : (n_slots,) indices, the last two into the names below.
+    peak_of_slot, compound, adduct, species, injection : (n_slots,) indices, the last three into the names below.
+    isobar_group : (n_slots,) the same number for compounds of one mass and charge.
     offsets : (n_peaks + 1,) slots of each peak. ppm_error : (n_slots,) signed. mass_window_ppm : half-width.
     rt_min, log_rt_density : (n_peaks,) minutes; log g of DESIGN section 4, per minute.
-    rt_pred_min, rt_pred_sd_min, rt_z : (n_slots,) NaN where the compound has no prediction. rt_noise_min : one measurement's SD.
+    rt_pred_min, rt_pred_sd_min, rt_z : (n_slots,) NaN where the compound has no prediction. rt_noise_min : one
+    measurement's SD.
     is_known_in : (n_slots,) the library says that the compound occurs in the peak's species.
-    slot_allowed, null_allowed : (n_slots,), (n_peaks,) False where a label excludes the option; is_labelled : (n_peaks,).
+    slot_allowed, null_allowed : (n_slots,), (n_peaks,) False where a label excludes the option; is_labelled :
+    (n_peaks,).
     unlisted_share : lambda, the share of real compounds that the library lacks; fixed in a fit.
     """
 
     offsets: IntArray
     peak_of_slot: IntArray
     compound: IntArray
+    isobar_group: IntArray
     adduct: IntArray
     species: IntArray
     injection: IntArray
@@ -67,8 +71,8 @@ def build_problem(
 ) -> AssignmentProblem:
     """Align a dataset's candidates, RT predictions and labels; the truth is not looked at.
 
-    Every compound that `dataset.labels` names is among its peak's slots (`add_labelled`). Mass offset and scale belong to
-    an injection and polarity together.
+    Every compound that `dataset.labels` names is among its peak's slots (`add_labelled`). Mass offset and scale belong
+    to an injection and polarity together.
     """
     peaks = dataset.peaks
     slot_peak = peak_of_slot(candidates)
@@ -81,6 +85,7 @@ def build_problem(
         offsets=candidates.offsets,
         peak_of_slot=slot_peak,
         compound=candidates.compound,
+        isobar_group=_isobar_groups(dataset.compounds)[candidates.compound],
         adduct=candidates.adduct,
         species=slot_species,
         injection=injection[slot_peak],
@@ -106,8 +111,8 @@ def build_problem(
 def clamped_calibrants(dataset: Dataset, candidates: Candidates) -> dict[str, frozenset[str]]:
     """The peaks that trained the RT stage, each with its compound: they have a calibrant's species, injection and RT.
 
-    Where several peaks fit a calibrant (other adducts of the compound elute with it), all of them are clamped. An RT is the
-    same when it agrees within 0.0005 min, the rounding of tables.
+    Where several peaks fit a calibrant (other adducts of the compound elute with it), all of them are clamped. An RT is
+    the same when it agrees within 0.0005 min, the rounding of tables.
     """
     calibrants, peaks = dataset.calibrants, dataset.peaks
     compound_ids = dataset.compounds["compound_id"].to_numpy()
@@ -125,13 +130,20 @@ def clamped_calibrants(dataset: Dataset, candidates: Candidates) -> dict[str, fr
     is_same_time = (pairs["peak_rt_min"] - pairs["rt_min"]).abs() <= SAME_RT_MIN
     is_same_injection = (pairs["injection"] == "") | (pairs["injection"] == pairs["peak_injection"])
     matched = pairs[is_same_time & is_same_injection].drop_duplicates("peak_id")
-    return {row.peak_id: frozenset({row.compound_id}) for row in matched.itertuples()}
+    pairs_of_ids = zip(matched["peak_id"].tolist(), matched["compound_id"].tolist(), strict=True)
+    return {peak_id: frozenset({compound_id}) for peak_id, compound_id in pairs_of_ids}
 
 
 def _index(column: pd.Series[str]) -> tuple[tuple[str, ...], IntArray]:
     """Sorted distinct values of a column and each row's index into them."""
     names, index = np.unique(column.to_numpy(dtype=np.str_), return_inverse=True)
     return tuple(str(name) for name in names), index.astype(np.int64)
+
+
+def _isobar_groups(compounds: pd.DataFrame) -> IntArray:
+    """(n_compounds,) the same number for compounds of the same charge and mass, to 0.1 mDa."""
+    keys = np.stack([np.round(compounds["exact_mass"].to_numpy(dtype=np.float64) * 1e4), compounds["charge"]])
+    return np.unique(keys, axis=1, return_inverse=True)[1].astype(np.int64)
 
 
 def _known_in(known_in: pd.Series[str], species_names: tuple[str, ...]) -> BoolArray:
@@ -147,7 +159,7 @@ def _label_masks(dataset: Dataset, candidates: Candidates) -> tuple[BoolArray, B
     null_allowed = np.ones(offsets.size - 1, dtype=np.bool_)
     is_labelled = np.zeros(offsets.size - 1, dtype=np.bool_)
     compound_ids = dataset.compounds["compound_id"].to_numpy()
-    position = {peak_id: row for row, peak_id in enumerate(dataset.peaks["peak_id"])}
+    position = {peak_id: row for row, peak_id in enumerate(dataset.peaks["peak_id"].tolist())}
     for peak_id, answer in dataset.labels.items():
         row = position[peak_id]
         slots = slice(offsets[row], offsets[row + 1])

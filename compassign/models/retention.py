@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ NOISE_SHARE = 0.005  # of the RT span: a peak's apex repeats within about half a
 ERROR_SHARE = 0.05  # of the RT span: SD of a prediction that states none
 SHIFT_SHARE = 0.05  # of the RT span: matrices and clusters shift a compound by a few percent
 OWN_SD_WIDTH, UNKNOWN_SD_WIDTH = 0.3, 1.0  # log-normal: how far the SD of a prediction's error may be off
+POOL_WIDTH = 0.7  # log-normal, so that the pooled SDs stay off zero, where centred effects form a funnel
 LIBRARY_COLUMNS = frozenset(
     "compound_id name formula exact_mass charge inchikey smiles rt_pred_min rt_pred_sd_min known_in".split()
 )
@@ -56,8 +58,11 @@ class RetentionDesign:
 
 
 def build_design(dataset: Dataset) -> RetentionDesign:
-    """Covariates of the library and the calibrants of a dataset, those of unpredictable compounds left out."""
-    peaks, calibrants = dataset.peaks, dataset.calibrants
+    """Covariates of the library and what is known of RTs: calibrants, and labels that name one compound.
+
+    `dataset.labels` are those that the fit may see. Compounds without covariates are left out.
+    """
+    peaks, calibrants = dataset.peaks, _known_rts(dataset)
     own = dataset.compounds["rt_pred_min"].to_numpy(dtype=np.float64)
     has_own = bool(np.isfinite(own).any())
     span = max(float(peaks["rt_min"].max() - peaks["rt_min"].min()), 1e-2)
@@ -89,6 +94,16 @@ def build_design(dataset: Dataset) -> RetentionDesign:
     )
 
 
+def _known_rts(dataset: Dataset) -> pd.DataFrame:
+    """Calibrants and labelled peaks: species, injection ("" = any), compound_id, rt_min."""
+    named = {peak_id: next(iter(answer)) for peak_id, answer in dataset.labels.items() if len(answer) == 1}
+    labelled = dataset.peaks[dataset.peaks["peak_id"].isin(list(named))]
+    labelled = labelled.assign(compound_id=labelled["peak_id"].map(named))
+    columns = ["species", "injection", "compound_id", "rt_min"]
+    tables = [table[columns] for table in (dataset.calibrants, labelled) if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else dataset.calibrants
+
+
 def _own_covariate(own: FloatArray, span: float) -> tuple[FloatArray, tuple[str, ...]]:
     """The library's prediction itself, centred, in spans: its coefficient stretches the whole axis."""
     return ((own - np.nanmean(own)) / span)[:, None], ("rt_pred_min",)
@@ -114,38 +129,40 @@ def build_retention_model(design: RetentionDesign) -> pm.Model:
         "injection": design.injection_names,
         "calibrant_compound": np.unique(design.compound),
     }
+    compounds, index = np.unique(design.compound, return_inverse=True)
     with pm.Model(coords=coords) as model:
         centre = 0.0 if design.has_own else float(design.rt_min.mean())
         mean = pm.Normal("intercept_min", centre, shift if design.has_own else span / 4)
-        slope_sd = shift if design.has_own else pm.HalfNormal("slope_sd_min", 2 * shift)
-        slope_z = pm.Normal("slope_z", dims="covariate")
-        mean = mean + design.base_min[design.compound] + design.covariates[design.compound] @ (slope_sd * slope_z)
+        slope_sd = shift if design.has_own else pm.LogNormal("slope_sd_min", np.log(2 * shift), POOL_WIDTH)
+        slope = pm.Normal("slope_min", 0.0, slope_sd, dims="covariate")
+        mean = mean + design.base_min[design.compound] + design.covariates[design.compound] @ slope
         if len(design.cluster_names) > 1:
-            sd = pm.HalfNormal("cluster_sd_min", shift)
-            effect = sd * pm.ZeroSumNormal("cluster_z", dims="cluster")
-            mean += effect[design.cluster_of_species[design.species]]
+            mean += _pooled("cluster", shift / 2)[design.cluster_of_species[design.species]]
         if len(design.species_names) > 1:
-            sd = pm.HalfNormal("species_sd_min", shift)
-            mean += (sd * pm.ZeroSumNormal("species_z", dims="species"))[design.species]
+            mean += _pooled("species", shift / 2)[design.species]
         if len(design.injection_names) > 1:
-            sd = pm.HalfNormal("drift_sd_min", 2 * NOISE_SHARE * span)
-            mean += (sd * pm.ZeroSumNormal("drift_z", dims="injection"))[design.injection]
+            mean += _pooled("injection", NOISE_SHARE * span)[design.injection]
         error_scale = pm.LogNormal("error_scale", 0.0, OWN_SD_WIDTH if design.has_own else UNKNOWN_SD_WIDTH)
-        error_z = pm.Normal("error_z", dims="calibrant_compound")
-        compounds, index = np.unique(design.compound, return_inverse=True)
-        mean += error_scale * (design.error_sd_min[compounds] * error_z)[index]
+        error_sd = error_scale * design.error_sd_min[compounds]
+        mean += pm.Normal("error_min", 0.0, error_sd, dims="calibrant_compound")[index]
         noise = pm.LogNormal("noise_min", np.log(NOISE_SHARE * span), 1.0)
         pm.StudentT("rt_min", nu=NU, mu=mean, sigma=noise, observed=design.rt_min)
     return model
 
 
+def _pooled(dim: str, typical_min: float) -> Any:
+    """Centred effects `<dim>_min` that sum to zero, minutes; every one of them is seen by many calibrants."""
+    sd = pm.LogNormal(f"{dim}_sd_min", np.log(typical_min), POOL_WIDTH)
+    return pm.ZeroSumNormal(f"{dim}_min", sigma=sd, dims=dim)
+
+
 def hyperparameters(design: RetentionDesign) -> tuple[str, ...]:
     """Names of the free variables that the convergence verdict judges."""
-    names = ["intercept_min", "error_scale", "noise_min", "slope_z"]
+    names = ["intercept_min", "error_scale", "noise_min", "slope_min"]
     names += [] if design.has_own else ["slope_sd_min"]
-    names += ["cluster_sd_min"] if len(design.cluster_names) > 1 else []
-    names += ["species_sd_min"] if len(design.species_names) > 1 else []
-    names += ["drift_sd_min"] if len(design.injection_names) > 1 else []
+    names += ["cluster_sd_min", "cluster_min"] if len(design.cluster_names) > 1 else []
+    names += ["species_sd_min", "species_min"] if len(design.species_names) > 1 else []
+    names += ["injection_sd_min", "injection_min"] if len(design.injection_names) > 1 else []
     return tuple(names)
 
 
@@ -163,23 +180,20 @@ def untrained_predictions(design: RetentionDesign) -> RtPredictions:
 def predict(design: RetentionDesign, values: Values) -> RtPredictions:
     """Posterior predictive mean and SD of every compound's RT in every species, without injection drift and noise.
 
-    values : the free variables of the RT stage, each (n_draws, ...). A compound that no calibrant has seen keeps the whole
-    SD of a prediction's error; one that has been seen keeps what the calibrants left of it.
+    values : the free variables of the RT stage, each (n_draws, ...). A compound that no calibrant has seen keeps the
+    whole SD of a prediction's error; one that has been seen keeps what the calibrants left of it.
     """
-    slope_sd = SHIFT_SHARE * design.span_min if design.has_own else values["slope_sd_min"][:, None]
-    slope = slope_sd * values["slope_z"]  # (n_draws, n_covariates)
     with_one = np.column_stack([np.ones(design.base_min.size), design.covariates])
     seen = np.unique(design.compound)
-    error = values["error_scale"][:, None] * design.error_sd_min[seen] * values["error_z"]  # (n_draws, n_seen)
     new_variance = np.mean(values["error_scale"] ** 2) * design.error_sd_min**2
     means, sds = [], []
     for species in range(len(design.species_names)):
         level = values["intercept_min"] + _species_shift(design, values, species)
-        coefficients = np.column_stack([level, slope])  # (n_draws, 1 + n_covariates)
+        coefficients = np.column_stack([level, values["slope_min"]])  # (n_draws, 1 + n_covariates)
         mean = design.base_min + with_one @ coefficients.mean(axis=0)
         covariance = np.atleast_2d(np.cov(coefficients, rowvar=False))
         variance = np.einsum("ij,jk,ik->i", with_one, covariance, with_one) + new_variance
-        drawn = design.base_min[seen] + coefficients @ with_one[seen].T + error
+        drawn = design.base_min[seen] + coefficients @ with_one[seen].T + values["error_min"]
         mean[seen], variance[seen] = drawn.mean(axis=0), drawn.var(axis=0)
         means.append(mean)
         sds.append(np.sqrt(variance))
@@ -189,8 +203,8 @@ def predict(design: RetentionDesign, values: Values) -> RtPredictions:
 def _species_shift(design: RetentionDesign, values: Values, species: int) -> FloatArray:
     """(n_draws,) shift of one species against the average: its cluster's and its own."""
     shift = np.zeros(values["intercept_min"].shape)
-    if "cluster_z" in values:
-        shift = shift + values["cluster_sd_min"] * values["cluster_z"][:, design.cluster_of_species[species]]
-    if "species_z" in values:
-        shift = shift + values["species_sd_min"] * values["species_z"][:, species]
+    if "cluster_min" in values:
+        shift = shift + values["cluster_min"][:, design.cluster_of_species[species]]
+    if "species_min" in values:
+        shift = shift + values["species_min"][:, species]
     return shift

@@ -13,9 +13,9 @@ _MIN_BANDWIDTH_SHARE = 0.005  # of the RT range: peaks closer than this are not 
 def log_rt_density(rt_min: FloatArray, injection: IntArray) -> FloatArray:
     """Leave-one-out log density of each peak's RT among the peaks of its injection, per minute.
 
-    rt_min, injection : (n_peaks,); the density of an injection is a Gaussian kernel estimate (Silverman's bandwidth) in which
-    a uniform density over all RTs counts as one more peak, so that a lonely peak keeps a finite density.
-    Returns (n_peaks,) finite. Source: Silverman, Density Estimation, 1986, eq. 3.31.
+    rt_min, injection : (n_peaks,); the density of an injection is a Gaussian kernel estimate (Silverman's bandwidth) in
+    which a uniform density over all RTs counts as one more peak, so that a lonely peak keeps a finite density. Returns
+    (n_peaks,) finite. Source: Silverman, Density Estimation, 1986, eq. 3.31.
     """
     low, high = float(rt_min.min()), float(rt_min.max())
     span = max(high - low, 1e-3)

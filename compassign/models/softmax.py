@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from compassign.models.labelled import LabelledPart, label_log_likelihood, norma
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Values
 from compassign.models.terms.mass import Mass
-from compassign.models.terms.presence import compounds_in_play
 from compassign.models.terms.retention import Retention
 from compassign.units import FloatArray
 
@@ -65,10 +63,10 @@ def softmax_source(
 ) -> DrawSource:
     """Draws of `p` for every peak.
 
-    values : free variables with one leading axis of shape[0] * shape[1] draws. A compound without a labelled peak has the
-    presence that its Beta prior gives, drawn from rng (its mean where there is a single draw).
+    values : free variables with one leading axis of shape[0] * shape[1] draws. A compound without a labelled peak has
+    the presence that its Beta prior gives, drawn from rng (its mean where there is a single draw).
     """
-    in_play, index = compounds_in_play(problem)
+    in_play, index = np.unique(problem.compound, return_inverse=True)
     mean = values["presence_mean"][:, None]
     presence = np.broadcast_to(mean, (mean.shape[0], in_play.size)).copy()
     if mean.shape[0] > 1:
@@ -77,22 +75,15 @@ def softmax_source(
     presence[:, np.searchsorted(in_play, seen)] = values["presence"]
     presence = np.clip(presence, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
     logit = np.log(presence) - np.log1p(-presence)  # (n_draws, n_in_play)
-    block = partial(_block, problem, values, logit, index, fixed_evidence(problem))
-    return DrawSource(problem.offsets, *shape, block)
-
-
-def _block(  # noqa: PLR0913
-    problem: AssignmentProblem,
-    values: Values,
-    logit: FloatArray,
-    index: Any,
-    evidence: FloatArray,
-    peaks: slice,
-) -> Block:
-    slots = slice(int(problem.offsets[peaks.start]), int(problem.offsets[peaks.stop]))
+    evidence = fixed_evidence(problem)
     temperature = np.exp(values["log_temperature"])
-    prior = logit[:, index[slots]]
-    log_odds = (prior + evidence[slots]) / temperature[:, None]
-    slot, null = normalise(problem, log_odds, values["log_null"] / temperature, peaks)
-    shares = {"presence": prior.mean(axis=0), "mass_and_retention": evidence[slots]}
-    return Block(slot, null, np.zeros_like(null), shares)
+
+    def block(peaks: slice) -> Block:
+        slots = slice(int(problem.offsets[peaks.start]), int(problem.offsets[peaks.stop]))
+        prior = logit[:, index[slots]]
+        log_odds = (prior + evidence[slots]) / temperature[:, None]
+        slot, null = normalise(problem, log_odds, values["log_null"] / temperature, peaks)
+        shares = {"presence": prior.mean(axis=0), "mass_and_retention": evidence[slots]}
+        return Block(slot, null, np.zeros_like(null), shares)
+
+    return DrawSource(problem.offsets, *shape, block)

@@ -1,7 +1,8 @@
 """The Student-t law with four degrees of freedom, in closed form.
 
-Four degrees of freedom are heavy enough for the stray mass and RT errors of real tables, and their distribution function is
-algebraic, so that a window's normalisation needs no special function. Source: Shaw, J. Comput. Finance 9(4), 2006.
+Four degrees of freedom are heavy enough for the stray mass and RT errors of real tables, and their distribution
+function is algebraic, so that a window's normalisation needs no special function. Source: Shaw, J. Comput. Finance
+9(4), 2006.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ _LOG_NORMALISER = float(np.log(3.0 / 8.0))  # density at 0 with unit scale: 3/8
 
 
 def log_density(z: Any, log_scale: Any, log1p: Any = np.log1p) -> Any:
-    """Log density of `z` standardised by a scale of logarithm `log_scale`; arrays of either backend, broadcast together.
+    """Log density of `z` standardised by a scale of logarithm `log_scale`; arrays of either backend, broadcast
+    together.
 
     log1p : the backend's function (`numpy.log1p` or `pytensor.tensor.log1p`).
     """

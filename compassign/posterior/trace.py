@@ -131,7 +131,9 @@ def write_rt_trace(path: Path, posterior: Mapping[str, FloatArray], predictions:
 
 
 def _add_variables(group: Any, values: Mapping[str, FloatArray], thin: int) -> None:
-    """Write variables (n_chains, n_draws, ...), every `thin`-th draw, with a dimension of their own for each further axis."""
+    """Write variables (n_chains, n_draws, ...), every `thin`-th draw, with a dimension of their own for each further
+    axis.
+    """
     for name, array in values.items():
         dims = tuple(f"{name}_dim_{axis}" for axis in range(array.ndim - 2))
         for dim, size in zip(dims, array.shape[2:], strict=True):

@@ -1,4 +1,9 @@
-"""How often a compound and adduct make a peak, before mass and RT are seen: the weights of the mixture."""
+"""How often a compound and adduct make a peak, before mass and RT are seen: the weights of the mixture.
+
+Presence is learned per isobar group, the compounds of one mass. Isomers share all their peaks, so peak counts cannot
+tell them apart; an effect of each would only repeat the RT evidence once for every peak of the compound, which makes
+an isomer's head start grow with the number of its adducts and injections, and gives each choice of isomer its own mode.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +19,25 @@ from compassign.units import FloatArray, IntArray
 
 ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
 MINOR_ADDUCT_LOG_WEIGHT = -1.5  # most compounds are seen first as their (de)protonated ion
-EFFECT_SD = 1.0  # half-normal scale of the pooled SDs: a factor of e between two species, compounds or adducts
+EFFECT_SD = 1.0  # half-normal scale of the pooled SDs: a factor of e between two species, groups or adducts
 KNOWN_IN_MEAN, KNOWN_IN_SD = 1.0, 1.0  # listed for the species: e times as likely, to be learned
 MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
 
 
 class Presence:
-    """eta = alpha + species + compound + adduct (+ known_in) effects, partially pooled."""
+    """eta = alpha + species + isobar group + adduct (+ known_in) effects, partially pooled."""
 
     name = "presence"
-    explanation = "How common this compound, adduct and species are among the peaks, against the background."
+    explanation = "How common the composition, adduct and species are among the peaks, against the background."
 
     def build(self, problem: AssignmentProblem) -> Any:
         """Log weight of every slot against the background, (n_slots,)."""
         eta = pm.Normal("alpha", ALPHA_MEAN, ALPHA_SD) + pt.zeros(problem.n_slots)
-        in_play, compound = compounds_in_play(problem)
+        in_play, group = groups_in_play(problem)
         model = pm.modelcontext(None)
-        model.add_coords(
-            {"compound_in_play": in_play, "adduct": problem.adduct_names, "species": problem.species_names}
-        )
-        scale = pm.HalfNormal("compound_sd", EFFECT_SD)
-        eta += (scale * pm.Normal("compound_z", dims="compound_in_play"))[pm.Data("slot_compound", compound)]
+        model.add_coords({"isobar_group": in_play, "adduct": problem.adduct_names, "species": problem.species_names})
+        scale = pm.HalfNormal("group_sd", EFFECT_SD)
+        eta += (scale * pm.Normal("group_z", dims="isobar_group"))[pm.Data("slot_isobar_group", group)]
         adduct = pm.Data("slot_adduct", problem.adduct)
         eta += pm.Data("adduct_log_weight", _adduct_prior(problem), dims="adduct")[adduct]
         if len(problem.adduct_names) > 1:
@@ -51,12 +54,12 @@ class Presence:
 
     def location(self, problem: AssignmentProblem) -> dict[str, FloatArray]:
         """Every effect at zero, every scale at its prior's mean."""
-        in_play, _ = compounds_in_play(problem)
+        in_play, _ = groups_in_play(problem)
         half_normal_mean = np.asarray(EFFECT_SD * np.sqrt(2 / np.pi))
         values = {
             "alpha": np.asarray(ALPHA_MEAN),
-            "compound_sd": half_normal_mean,
-            "compound_z": np.zeros(in_play.size),
+            "group_sd": half_normal_mean,
+            "group_z": np.zeros(in_play.size),
         }
         if len(problem.adduct_names) > 1:
             values |= {"adduct_sd": half_normal_mean, "adduct_z": np.zeros(len(problem.adduct_names))}
@@ -68,10 +71,10 @@ class Presence:
 
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
         """NumPy reference of `build`."""
-        _, compound = compounds_in_play(problem)
+        _, group = groups_in_play(problem)
         adduct = problem.adduct[slots]
         eta = values["alpha"][:, None] + _adduct_prior(problem)[adduct]
-        eta = eta + values["compound_sd"][:, None] * values["compound_z"][:, compound[slots]]
+        eta = eta + values["group_sd"][:, None] * values["group_z"][:, group[slots]]
         if "adduct_z" in values:
             eta = eta + values["adduct_sd"][:, None] * values["adduct_z"][:, adduct]
         if "species_z" in values:
@@ -81,13 +84,13 @@ class Presence:
         return np.asarray(eta)
 
     def hyperparameters(self, problem: AssignmentProblem) -> tuple[str, ...]:
-        """Everything but the single compounds' effects."""
-        return tuple(name for name in self.location(problem) if name != "compound_z")
+        """Everything but the single groups' effects."""
+        return tuple(name for name in self.location(problem) if name != "group_z")
 
 
-def compounds_in_play(problem: AssignmentProblem) -> tuple[IntArray, IntArray]:
-    """Library indices of the compounds that are somebody's candidate, and each slot's index into them."""
-    in_play, slot = np.unique(problem.compound, return_inverse=True)
+def groups_in_play(problem: AssignmentProblem) -> tuple[IntArray, IntArray]:
+    """The isobar groups that are somebody's candidate, and each slot's index into them."""
+    in_play, slot = np.unique(problem.isobar_group, return_inverse=True)
     return in_play, slot.astype(np.int64)
 
 

@@ -26,6 +26,7 @@ from compassign.posterior.responsibilities import mean_probabilities, summarise
 from compassign.posterior.trace import TraceLayout, TraceWriter, write_rt_trace
 from compassign.progress import Progress
 from compassign.results import candidates_table, headline, peak_assignments_table, write_csv, write_json
+from compassign.units import BoolArray
 
 SENSITIVITY_SHARES = (0.05, 0.10, 0.20)
 HEADLINE = ("precision", "recall", "f1", "log_loss", "brier", "ece", "accepted_0.05", "false_share_0.05")
@@ -53,6 +54,13 @@ class Question:
     problem: AssignmentProblem
     scored: frozenset[str]
     calibrants: frozenset[str]
+
+    @property
+    def known(self) -> BoolArray:
+        """(n_peaks,) whether a label or calibrant leaves a single option."""
+        labels = self.dataset.labels
+        one = [peak_id in labels and len(labels[peak_id]) <= 1 for peak_id in self.dataset.peaks["peak_id"].tolist()]
+        return np.array(one, dtype=np.bool_)
 
 
 def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
@@ -181,7 +189,7 @@ def _score(question: Question, probabilities: SlotProbabilities, alpha: float) -
     """Decide about every peak and score those whose truth the fit did not see."""
     dataset = question.dataset
     compounds = compound_probabilities(question.candidates, probabilities)
-    decisions = decide(compounds, probabilities.null, alpha)
+    decisions = decide(compounds, probabilities.null, alpha, question.known)
     predictions = Predictions(
         peak_id=dataset.peaks["peak_id"].tolist(),
         compound_id=dataset.compounds["compound_id"].tolist(),

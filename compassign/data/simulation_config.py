@@ -149,7 +149,7 @@ class SimulationConfig:
     n_species: int = 4
     n_clusters: int = 2
     n_injections: int = 2
-    n_calibrants: int = 60
+    n_calibrants: int = 40
     calibrant_present_odds: float = 4.0
     calibrant_crowding: float = 1.0
     noise: InjectionNoise = InjectionNoise()

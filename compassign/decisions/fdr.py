@@ -31,8 +31,8 @@ class Decisions:
 
     call, adduct : (n_peaks,) library index and index into `adduct_names`, -1 for a null call.
     probability : (n_peaks,) of the called option, 0 to 1.
-    pep : (n_peaks,) posterior error probability, NaN for a null call.
-    q_value : (n_peaks,) smallest limit at which the peak is accepted, NaN for a null call.
+    pep : (n_peaks,) posterior error probability, NaN for a null call and for a peak whose answer was given.
+    q_value : (n_peaks,) smallest limit at which the peak is accepted, NaN where `pep` is.
     decision : (n_peaks,) `accept`, `null` or `review`.
     alpha : the limit on the expected share of false assignments among the accepted.
     """
@@ -89,16 +89,22 @@ def q_values(pep: FloatArray) -> FloatArray:
     return result
 
 
-def decide(compounds: CompoundProbabilities, null: FloatArray, alpha: float = DEFAULT_ALPHA) -> Decisions:
-    """Call, rank and decide every peak; all peaks with a compound call are ranked together.
+def decide(
+    compounds: CompoundProbabilities, null: FloatArray, alpha: float = DEFAULT_ALPHA, known: BoolArray | None = None
+) -> Decisions:
+    """Call, rank and decide every peak; all peaks with an uncertain compound call are ranked together.
 
-    null : (n_peaks,). alpha : 0 to 1. A compound call that is not accepted is left for `review`.
+    null : (n_peaks,). alpha : 0 to 1. known : (n_peaks,) peaks whose answer was given, none unless stated. They are
+    accepted without a PEP: ranked, their certainty would buy room for errors elsewhere. A compound call that is not
+    accepted is left for `review`.
     """
     calls = call_peaks(compounds, null)
     is_null = calls.compound < 0
-    pep = np.where(is_null, np.nan, np.clip(1.0 - calls.probability, 0.0, 1.0))
+    is_known = np.zeros(null.size, dtype=np.bool_) if known is None else known
+    pep = np.where(is_null | is_known, np.nan, np.clip(1.0 - calls.probability, 0.0, 1.0))
     q_value = q_values(pep)
-    decision = np.where(is_null, "null", np.where(q_value <= alpha, "accept", "review"))
+    is_accepted = is_known | (q_value <= alpha)  # NaN compares false
+    decision = np.where(is_null, "null", np.where(is_accepted, "accept", "review"))
     return Decisions(calls.compound, calls.adduct, calls.probability, pep, q_value, decision, alpha)
 
 
@@ -107,5 +113,5 @@ def accepted_at(decisions: Decisions, alpha: float) -> BoolArray:
 
     alpha : 0 to 1. Returns (n_peaks,).
     """
-    # NaN, a null call, compares false.
+    # NaN, a null call or a given answer, compares false.
     return np.asarray(decisions.q_value <= alpha)

@@ -1,4 +1,4 @@
-"""Baseline `lookup`: a Gaussian look-up over ppm and RT with a constant null, nothing fitted; what a user does today."""
+"""Baseline `lookup`: a Gaussian look-up over ppm and RT with a constant null, nothing fitted: what users do today."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def log_likelihood(inputs: MixtureInputs, log_weight: Any, log_mass: Any, log_re
 
 @dataclass(frozen=True)
 class MixtureInputs:
-    """What the mixture reads, as PyTensor variables: peak_of_slot and slot_allowed (n_slots,), null_allowed (n_peaks,)."""
+    """What the mixture reads as PyTensor variables: peak_of_slot, slot_allowed (n_slots,), null_allowed (n_peaks,)."""
 
     n_peaks: int
     peak_of_slot: Any

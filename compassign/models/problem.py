@@ -72,27 +72,30 @@ def build_problem(
     """Align a dataset's candidates, RT predictions and labels; the truth is not looked at.
 
     Every compound that `dataset.labels` names is among its peak's slots (`add_labelled`). Mass offset and scale belong
-    to an injection and polarity together.
+    to an injection and polarity together; species, injections and
+    adducts without a candidate are left out of the names.
     """
     peaks = dataset.peaks
     slot_peak = peak_of_slot(candidates)
-    species_names, species = _index(peaks["species"])
-    injection_names, injection = _index(peaks["injection"].str.cat(peaks["polarity"], sep=" "))
+    all_species, species = _index(peaks["species"])
+    all_injections, injection = _index(peaks["injection"].str.cat(peaks["polarity"], sep=" "))
+    species_names, slot_species = _in_play(all_species, species[slot_peak])
+    injection_names, slot_injection = _in_play(all_injections, injection[slot_peak])
+    adduct_names, slot_adduct = _in_play(candidates.adduct_names, candidates.adduct)
     rt_min = peaks["rt_min"].to_numpy(dtype=np.float64)
-    slot_species = species[slot_peak]
     slot_allowed, null_allowed, is_labelled = _label_masks(dataset, candidates)
     return AssignmentProblem(
         offsets=candidates.offsets,
         peak_of_slot=slot_peak,
         compound=candidates.compound,
         isobar_group=_isobar_groups(dataset.compounds)[candidates.compound],
-        adduct=candidates.adduct,
+        adduct=slot_adduct,
         species=slot_species,
-        injection=injection[slot_peak],
+        injection=slot_injection,
         ppm_error=candidates.ppm_error,
         rt_z=candidates.rt_z,
-        rt_pred_min=predictions.mean_min[slot_species, candidates.compound],
-        rt_pred_sd_min=predictions.sd_min[slot_species, candidates.compound],
+        rt_pred_min=predictions.mean_min[species[slot_peak], candidates.compound],
+        rt_pred_sd_min=predictions.sd_min[species[slot_peak], candidates.compound],
         rt_min=rt_min,
         log_rt_density=log_rt_density(rt_min, injection),
         is_known_in=_known_in(dataset.compounds["known_in"], species_names)[slot_species, candidates.compound],
@@ -102,7 +105,7 @@ def build_problem(
         mass_window_ppm=candidates.mass_window_ppm,
         rt_noise_min=predictions.noise_sd_min,
         unlisted_share=unlisted_share,
-        adduct_names=candidates.adduct_names,
+        adduct_names=adduct_names,
         species_names=species_names,
         injection_names=injection_names,
     )
@@ -138,6 +141,12 @@ def _index(column: pd.Series[str]) -> tuple[tuple[str, ...], IntArray]:
     """Sorted distinct values of a column and each row's index into them."""
     names, index = np.unique(column.to_numpy(dtype=np.str_), return_inverse=True)
     return tuple(str(name) for name in names), index.astype(np.int64)
+
+
+def _in_play(names: tuple[str, ...], index: IntArray) -> tuple[tuple[str, ...], IntArray]:
+    """Drop the names that no slot has, which would only be parameters without data; each slot's index into the rest."""
+    used, slot = np.unique(index, return_inverse=True)
+    return tuple(names[i] for i in used), slot.astype(np.int64)
 
 
 def _isobar_groups(compounds: pd.DataFrame) -> IntArray:

@@ -1,4 +1,4 @@
-"""Responsibilities from posterior draws, streamed peak block by peak block: summaries, convergence, and the trace file."""
+"""Responsibilities from posterior draws, streamed peak block by peak block: summaries, convergence, trace file."""
 
 from __future__ import annotations
 

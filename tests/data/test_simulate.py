@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import pickle
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from compassign.chemistry.adducts import default_adducts
 from compassign.data.load import build_dataset, load_dataset
-from compassign.data.metabolites import load_metabolites
 from compassign.data.simulate import Simulation, simulate, write_dataset
 from compassign.data.simulation_config import Background, InjectionNoise, Intensities, Presence, SimulationConfig
 from compassign.errors import InputError
-from compassign.units import ISOTOPE_SPACING_DA, ppm_error
 
-FAMILIES = ("flavonoid", "acylcarnitine", "quaternary_amine", "hexose", "amino_acid", "benzoate")
+FAMILIES = ("polyhydroxyflavonoid", "acylcarnitine", "quaternary_amine", "hexose", "amino_acid", "benzoate")
 SMALL = SimulationConfig(
     name="small",
     families=FAMILIES,
@@ -49,17 +48,6 @@ def large() -> Simulation:
     return simulate(LARGE, np.random.default_rng(2))
 
 
-def _with_origin(simulation: Simulation) -> pd.DataFrame:
-    return simulation.tables["peaks"].merge(simulation.truth.origins.drop(columns="isotope_index"), on="peak_id")
-
-
-def _real(simulation: Simulation) -> pd.DataFrame:
-    peaks = _with_origin(simulation)
-    return peaks[peaks["origin"] != "background"].merge(
-        simulation.truth.injections.drop(columns=["species", "polarity"]), on="injection"
-    )
-
-
 def test_the_same_seed_gives_the_same_data(small: Simulation) -> None:
     again = simulate(SMALL, np.random.default_rng(1))
     assert again.meta == small.meta
@@ -75,12 +63,13 @@ def test_another_seed_gives_other_data(small: Simulation) -> None:
 
 
 def test_only_the_given_generator_is_used() -> None:
-    np.random.seed(5)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]  # noqa: NPY002
+    before = np.random.get_state(legacy=True)  # noqa: NPY002
     first = simulate(SMALL, np.random.default_rng(1))
-    assert np.array_equal(before, np.random.get_state()[1])  # type: ignore[index]  # noqa: NPY002
+    after = np.random.get_state(legacy=True)  # noqa: NPY002
+    assert pickle.dumps(before) == pickle.dumps(after)
     np.random.seed(6)  # noqa: NPY002
     second = simulate(SMALL, np.random.default_rng(1))
+    np.random.set_state(before)  # noqa: NPY002
     pd.testing.assert_frame_equal(first.tables["peaks"], second.tables["peaks"])
 
 
@@ -112,35 +101,6 @@ def test_one_polarity_is_named_in_the_meta_and_two_are_not(small: Simulation) ->
     assert set(small.tables["peaks"]["polarity"]) == {"positive", "negative"}
 
 
-def test_mass_errors_have_the_offset_and_scale_of_their_injection(large: Simulation) -> None:
-    peaks = _real(large)
-    peaks = peaks.assign(ppm=ppm_error(peaks["mz"], peaks["mz_theoretical"]))
-    assert peaks["ppm"].abs().max() <= LARGE.noise.mass_window_ppm + 0.01
-    noise = LARGE.noise
-    for _, group in peaks.groupby("injection"):
-        offset, scale = group["mass_offset_ppm"].iloc[0], group["mass_scale_ppm"].iloc[0]
-        window = (np.array([-1, 1]) * noise.mass_window_ppm - offset) / scale
-        low, high = stats.t.cdf(window, noise.degrees_of_freedom)
-        level = (stats.t.cdf((group["ppm"] - offset) / scale, noise.degrees_of_freedom) - low) / (high - low)
-        assert len(group) > 300
-        assert stats.kstest(level, "uniform").pvalue > ALPHA
-        # The same check sees a scale that is wrong by half.
-        wrong = stats.t.cdf((group["ppm"] - offset) / (1.5 * scale), noise.degrees_of_freedom)
-        assert stats.kstest(wrong, "uniform").pvalue < ALPHA
-
-
-def test_retention_times_are_truth_plus_drift_plus_noise(large: Simulation) -> None:
-    peaks = _real(large)
-    by_species = large.truth.rt_min.stack().rename("true_min").rename_axis(["compound_id", "species"]).reset_index()
-    peaks = peaks.merge(by_species, on=["compound_id", "species"])
-    error = (peaks["rt_min"] - peaks["true_min"] - peaks["drift_min"]) / large.truth.rt_scale_min
-    assert stats.kstest(error, stats.t(large.truth.degrees_of_freedom).cdf).pvalue > ALPHA
-    calibrants = large.tables["calibrants"].merge(by_species, on=["compound_id", "species"])
-    calibrants = calibrants.merge(large.truth.injections[["injection", "drift_min"]], on="injection")
-    error = (calibrants["rt_min"] - calibrants["true_min"] - calibrants["drift_min"]) / large.truth.rt_scale_min
-    assert stats.kstest(error, stats.t(large.truth.degrees_of_freedom).cdf).pvalue > ALPHA
-
-
 def test_drift_and_offset_spread_as_configured() -> None:
     config = SimulationConfig(
         families=("vitamin",), n_species=30, n_injections=10, noise=InjectionNoise(drift_sd_min=0.3), n_calibrants=2
@@ -156,8 +116,8 @@ def test_compound_effects_and_descriptors_make_the_retention_times(large: Simula
     effect = large.truth.rt_effect_min
     assert stats.kstest(effect, stats.norm(0, LARGE.chromatography.compound_sd_min).cdf).pvalue > ALPHA
     rt_min = large.truth.rt_min
-    assert rt_min.min(axis=None) > 0
-    assert rt_min.max(axis=None) < 20
+    assert rt_min.to_numpy().min() > 0
+    assert rt_min.to_numpy().max() < 22
     # Between species a compound moves by their matrices only, all compounds alike.
     assert (rt_min["S1"] - rt_min["S2"]).std() == pytest.approx(0.0, abs=1e-9)
     assert (rt_min["S1"] - rt_min["S2"]).abs().max() > 0
@@ -188,12 +148,6 @@ def test_unlisted_compounds_are_present_and_not_in_the_library(unlisted_share: f
     assert truth.unlisted_share == pytest.approx(unlisted_share, abs=0.5 / len(present))
 
 
-def test_peaks_come_only_from_compounds_that_are_present(large: Simulation) -> None:
-    peaks = _real(large)
-    is_present = [large.truth.is_present.at[c, s] for c, s in zip(peaks["compound_id"], peaks["species"], strict=True)]
-    assert all(is_present)
-
-
 def test_species_of_a_cluster_share_more_compounds() -> None:
     config = SimulationConfig(presence=Presence(log_odds_mean=-0.5, cluster_sd=2.0), n_injections=1, n_calibrants=2)
     is_present = simulate(config, np.random.default_rng(8)).truth.is_present
@@ -202,104 +156,19 @@ def test_species_of_a_cluster_share_more_compounds() -> None:
     assert min(alike) > max(apart) + 0.05
 
 
-def test_ions_fit_the_polarity_and_charged_compounds_show_only_themselves(large: Simulation) -> None:
-    peaks = _real(large)
-    for polarity, group in peaks.groupby("polarity"):
-        neutral = {adduct.name for adduct in default_adducts(str(polarity))}
-        assert set(group["adduct"]) <= neutral | {"[M]+"}
-    charge = pd.Series(large.truth.rt_min.index.map(_charges()), index=large.truth.rt_min.index)
-    own = peaks["adduct"] == "[M]+"
-    assert own.any()
-    assert (charge[peaks.loc[own, "compound_id"]] == 1).all()
-    assert (charge[peaks.loc[~own, "compound_id"]] == 0).all()
-
-
-def _charges() -> dict[str, int]:
-    return load_metabolites().set_index("compound_id")["charge"].to_dict()
-
-
-def test_frequent_adducts_are_detected_more_often(large: Simulation) -> None:
-    peaks = _real(large)
-    seen = peaks.loc[peaks["isotope_index"] == 0, "adduct"].value_counts()
-    assert seen["[M+H]+"] > seen["[M+Na]+"] > seen["[M+K]+"] > seen["[2M+H]+"]
-    assert seen["[M-H]-"] > seen["[M+HCOO]-"] > seen["[M-H-H2O]-"]
-
-
-def test_isotope_peaks_are_marked_and_spaced(large: Simulation) -> None:
-    peaks = _real(large)
-    grouped = peaks[peaks["isotope_group"] != ""]
-    assert (peaks.loc[peaks["isotope_group"] == "", "isotope_index"] == 0).all()
-    assert (grouped.groupby("isotope_group")["isotope_index"].min() == 0).all()
-    assert (grouped.groupby("isotope_group")["compound_id"].nunique() == 1).all()
-    assert (grouped.groupby("isotope_group")["injection"].nunique() == 1).all()
-    first = grouped[grouped["isotope_index"] == 0].set_index("isotope_group")
-    for index in (1, 2):
-        later = grouped[grouped["isotope_index"] == index].set_index("isotope_group")
-        assert len(later) > 20
-        ratio = later["intensity"] / first.loc[later.index, "intensity"]
-        assert ratio.median() < 0.5
-        charge = np.where(first.loc[later.index, "adduct"].str.contains("]2"), 2, 1)
-        spacing = later["mz_theoretical"] - first.loc[later.index, "mz_theoretical"]
-        assert spacing.to_numpy() == pytest.approx(index * ISOTOPE_SPACING_DA / charge, abs=1e-9)
-
-
-def test_background_lies_near_the_library_as_often_as_configured() -> None:
-    background = Background(share=0.5, near_library_share=0.8)
-    simulation = simulate(replace(SMALL, background=background, n_injections=4), np.random.default_rng(9))
-    peaks = _with_origin(simulation)
-    library = build_dataset(simulation.tables, simulation.meta, "b").compounds
-    is_background = (peaks["origin"] == "background").to_numpy()
-    is_near = np.zeros(len(peaks), dtype=bool)
-    for polarity in ("positive", "negative"):
-        ions = np.concatenate(
-            [
-                (adduct.multiplicity * library["exact_mass"] + adduct.mass_shift_da) / abs(adduct.charge)
-                for adduct in default_adducts(polarity)
-            ]
-        )
-        errors = np.abs(ppm_error(peaks["mz"].to_numpy()[:, np.newaxis], ions))
-        is_near |= (peaks["polarity"] == polarity).to_numpy() & (errors.min(axis=1) <= 15.001)
-    n_background = int(is_background.sum())
-    n_near = int((is_near & is_background).sum())
-    # Some of the others land near an ion by chance, and some near ones belong to a charged compound.
-    assert n_background > 400
-    assert 0.7 < n_near / n_background < 0.9
-
-
 def test_known_in_is_informative_but_imperfect(large: Simulation) -> None:
     compounds = large.tables["compounds"].set_index("compound_id")
     truth = large.truth.is_present.loc[compounds.index]
     named = pd.DataFrame({s: [s in cell.split(";") for cell in compounds["known_in"]] for s in truth.columns})
     where_present = named.to_numpy()[truth.to_numpy()]
     where_absent = named.to_numpy()[~truth.to_numpy()]
-    assert stats.binomtest(int(where_present.sum()), where_present.size, 0.6).pvalue > ALPHA
-    assert stats.binomtest(int(where_absent.sum()), where_absent.size, 0.08).pvalue > ALPHA
-
-
-def test_order_and_ids_say_nothing_about_the_truth(large: Simulation) -> None:
-    origins = large.truth.origins
-    assert origins["peak_id"].tolist() == [f"P{i + 1:05d}" for i in range(len(origins))]
-    position = np.arange(len(origins))
-    is_null = (origins["origin"] != "library").to_numpy()
-    assert stats.mannwhitneyu(position[is_null], position[~is_null]).pvalue > ALPHA
-    peaks = large.tables["peaks"]
-    for column in ("mz", "rt_min", "intensity"):
-        assert stats.spearmanr(position, peaks[column]).pvalue > ALPHA, column
-    # Peaks of one compound do not stand together more than chance has it.
-    code = origins["compound_id"].astype("category").cat.codes.to_numpy()
-    together = int((code[1:] == code[:-1]).sum())
-    shares = np.bincount(code) / code.size
-    assert stats.binomtest(together, code.size - 1, float((shares**2).sum())).pvalue > ALPHA
-    assert set(peaks.columns) == {
-        *("peak_id", "species", "injection", "polarity", "mz", "rt_min", "intensity", "isotope_group", "isotope_index")
-    }
-
-
-def test_an_isotope_group_name_says_nothing_about_its_compound(large: Simulation) -> None:
-    peaks = _with_origin(large)
-    first = peaks[(peaks["isotope_group"] != "") & (peaks["isotope_index"] == 0)]
-    number = first["isotope_group"].str.slice(1).astype(int)
-    assert stats.spearmanr(number, first["compound_id"].str.slice(1).astype(int)).pvalue > ALPHA
+    assert (
+        stats.binomtest(int(where_present.sum()), where_present.size, LARGE.presence.known_in_sensitivity).pvalue
+        > ALPHA
+    )
+    assert (
+        stats.binomtest(int(where_absent.sum()), where_absent.size, LARGE.presence.known_in_false_share).pvalue > ALPHA
+    )
 
 
 def test_calibrants_cover_every_injection(small: Simulation) -> None:
@@ -308,6 +177,22 @@ def test_calibrants_cover_every_injection(small: Simulation) -> None:
     assert calibrants.duplicated(["injection", "compound_id"]).sum() == 0
     assert set(calibrants["injection"]) == set(small.truth.injections["injection"])
     assert not set(calibrants["compound_id"]) & set(small.truth.unlisted)
+
+
+def test_calibrants_are_rather_present_and_hard_to_tell_apart() -> None:
+    config = SimulationConfig(n_injections=1, presence=Presence(log_odds_mean=0.0), n_calibrants=60)
+    plain = replace(config, calibrant_present_odds=1.0, calibrant_crowding=0.0)
+    crowd, present = [], []
+    for settings in (config, plain):
+        simulation = simulate(settings, np.random.default_rng(11))
+        compounds = simulation.tables["compounds"].set_index("compound_id")
+        chosen = simulation.tables["calibrants"]["compound_id"].unique()
+        size = compounds.groupby("formula")["smiles"].transform("size")
+        crowd.append(size[chosen].mean() - size.mean())
+        is_present = simulation.truth.is_present.any(axis=1)[compounds.index]
+        present.append(is_present[chosen].mean() - is_present.mean())
+    assert crowd[0] > crowd[1] + 1
+    assert present[0] > 0.05 > abs(present[1]) / 2
 
 
 def test_an_empty_world_is_still_a_dataset() -> None:
@@ -332,9 +217,9 @@ def test_an_empty_world_is_still_a_dataset() -> None:
         ({"intensities": Intensities(adduct_weights={"[M+H]+": 1.0})}, r"adduct_weights lack = .*\[M\+Na\]\+"),
     ],
 )
-def test_impossible_worlds_are_refused(change: dict[str, object], message: str) -> None:
+def test_impossible_worlds_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        SimulationConfig(**change)  # type: ignore[arg-type]
+        SimulationConfig(**change)
 
 
 def test_all_faults_of_a_configuration_are_said_at_once() -> None:

@@ -19,6 +19,7 @@ from compassign.models.retention import (
 )
 from compassign.units import FloatArray
 
+MIN_DRAWS = 1000  # this stage is so small that its compilation costs more
 NO_RESPONSIBILITIES = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_finite=True)
 
 
@@ -41,7 +42,10 @@ def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, on_progre
     design = build_design(dataset)
     if not design.rt_min.size:
         return RtStage(untrained_predictions(design), warnings=_untrained_warnings(design.has_own))
-    draws = sample(build_retention_model(design), settings, seed, on_progress)
+    longer = settings.model_copy(
+        update={"draws": max(settings.draws, MIN_DRAWS), "tune": max(settings.tune, MIN_DRAWS)}
+    )
+    draws = sample(build_retention_model(design), longer, seed, on_progress)
     verdict = judge(draws, hyperparameters(design), NO_RESPONSIBILITIES, settings, {})
     return RtStage(predict(design, draws.flat()), draws.values, verdict)
 

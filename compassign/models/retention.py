@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pymc as pm
+import pytensor.tensor as pt
 
 from compassign.candidates import RtPredictions
 from compassign.chemistry.descriptors import descriptors
@@ -17,6 +18,7 @@ from compassign.models.terms.base import Values
 from compassign.units import BoolArray, FloatArray, IntArray
 
 NOISE_SHARE = 0.005  # of the RT span: a peak's apex repeats within about half a percent of the gradient
+NOISE_WIDTH = 0.5  # log-normal: within a factor of 2.7 of that
 ERROR_SHARE = 0.05  # of the RT span: SD of a prediction that states none
 SHIFT_SHARE = 0.05  # of the RT span: matrices and clusters shift a compound by a few percent
 OWN_SD_WIDTH, UNKNOWN_SD_WIDTH = 0.3, 1.0  # log-normal: how far the SD of a prediction's error may be off
@@ -50,6 +52,12 @@ class RetentionDesign:
     injection_names: tuple[str, ...]
     span_min: float
     has_own: bool
+
+    @property
+    def repeated(self) -> IntArray:
+        """Library indices of the calibrant compounds seen more than once, ascending."""
+        compounds, counts = np.unique(self.compound, return_counts=True)
+        return compounds[counts > 1]
 
     @property
     def is_predictable(self) -> BoolArray:
@@ -119,7 +127,10 @@ def _descriptor_covariates(compounds: pd.DataFrame) -> tuple[FloatArray, tuple[s
 
 
 def build_retention_model(design: RetentionDesign) -> pm.Model:
-    """The PyMC model of the calibrants' RTs; effects exist only where there is more than one of a kind."""
+    """The PyMC model of the calibrants' RTs; effects exist only where there is more than one of a kind.
+
+    The prediction error of a compound seen once cannot be told from noise and is integrated out.
+    """
     span = design.span_min
     shift = SHIFT_SHARE * span
     coords = {
@@ -127,9 +138,9 @@ def build_retention_model(design: RetentionDesign) -> pm.Model:
         "species": design.species_names,
         "cluster": design.cluster_names,
         "injection": design.injection_names,
-        "calibrant_compound": np.unique(design.compound),
+        "repeated_compound": design.repeated,
     }
-    compounds, index = np.unique(design.compound, return_inverse=True)
+    is_repeated = np.isin(design.compound, design.repeated)
     with pm.Model(coords=coords) as model:
         centre = 0.0 if design.has_own else float(design.rt_min.mean())
         mean = pm.Normal("intercept_min", centre, shift if design.has_own else span / 4)
@@ -143,10 +154,15 @@ def build_retention_model(design: RetentionDesign) -> pm.Model:
         if len(design.injection_names) > 1:
             mean += _pooled("injection", NOISE_SHARE * span)[design.injection]
         error_scale = pm.LogNormal("error_scale", 0.0, OWN_SD_WIDTH if design.has_own else UNKNOWN_SD_WIDTH)
-        error_sd = error_scale * design.error_sd_min[compounds]
-        mean += pm.Normal("error_min", 0.0, error_sd, dims="calibrant_compound")[index]
-        noise = pm.LogNormal("noise_min", np.log(NOISE_SHARE * span), 1.0)
-        pm.StudentT("rt_min", nu=NU, mu=mean, sigma=noise, observed=design.rt_min)
+        error_sd = error_scale * design.error_sd_min[design.compound]
+        if design.repeated.size:
+            repeated_sd = error_scale * design.error_sd_min[design.repeated]
+            error = pm.Normal("error_min", 0.0, repeated_sd, dims="repeated_compound")
+            index = np.searchsorted(design.repeated, design.compound[is_repeated])
+            mean = mean[np.flatnonzero(is_repeated)].inc(error[index])
+        noise = pm.LogNormal("noise_min", np.log(NOISE_SHARE * span), NOISE_WIDTH)
+        scale = pt.sqrt(noise**2 + pt.switch(is_repeated, 0.0, error_sd) ** 2)
+        pm.StudentT("rt_min", nu=NU, mu=mean, sigma=scale, observed=design.rt_min)
     return model
 
 
@@ -184,8 +200,9 @@ def predict(design: RetentionDesign, values: Values) -> RtPredictions:
     whole SD of a prediction's error; one that has been seen keeps what the calibrants left of it.
     """
     with_one = np.column_stack([np.ones(design.base_min.size), design.covariates])
-    seen = np.unique(design.compound)
     new_variance = np.mean(values["error_scale"] ** 2) * design.error_sd_min**2
+    seen = np.unique(design.compound)
+    error, error_variance = _seen_errors(design, values)
     means, sds = [], []
     for species in range(len(design.species_names)):
         level = values["intercept_min"] + _species_shift(design, values, species)
@@ -193,11 +210,36 @@ def predict(design: RetentionDesign, values: Values) -> RtPredictions:
         mean = design.base_min + with_one @ coefficients.mean(axis=0)
         covariance = np.atleast_2d(np.cov(coefficients, rowvar=False))
         variance = np.einsum("ij,jk,ik->i", with_one, covariance, with_one) + new_variance
-        drawn = design.base_min[seen] + coefficients @ with_one[seen].T + values["error_min"]
-        mean[seen], variance[seen] = drawn.mean(axis=0), drawn.var(axis=0)
+        drawn = design.base_min[seen] + coefficients @ with_one[seen].T + error
+        mean[seen], variance[seen] = drawn.mean(axis=0), drawn.var(axis=0) + error_variance
         means.append(mean)
         sds.append(np.sqrt(variance))
     return RtPredictions(np.stack(means), np.stack(sds), float(values["noise_min"].mean()))
+
+
+def _seen_errors(design: RetentionDesign, values: Values) -> tuple[FloatArray, FloatArray]:
+    """Prediction errors of the compounds that calibrants have seen: draws (n_draws, n_seen), variance beside them
+    (n_seen,).
+
+    A compound seen once divides its residual between error and noise by their variances.
+    """
+    seen, position = np.unique(design.compound, return_inverse=True)
+    shifts = np.stack([_species_shift(design, values, index) for index in range(len(design.species_names))])
+    mean = design.base_min[design.compound] + values["intercept_min"][:, None] + shifts.T[:, design.species]
+    mean = mean + values["slope_min"] @ design.covariates[design.compound].T  # (n_draws, n_calibrants)
+    if "injection_min" in values:
+        mean = mean + values["injection_min"][:, design.injection]
+    noise = values["noise_min"][:, None]
+    sd = values["error_scale"][:, None] * design.error_sd_min[design.compound]
+    share = sd**2 / (sd**2 + noise**2)
+    error = np.empty((noise.size, seen.size))
+    error[:, position] = share * (design.rt_min - mean)
+    variance = np.empty(seen.size)
+    variance[position] = (share * noise**2).mean(axis=0)
+    if design.repeated.size:
+        repeated = np.searchsorted(seen, design.repeated)
+        error[:, repeated], variance[repeated] = values["error_min"], 0.0
+    return error, variance
 
 
 def _species_shift(design: RetentionDesign, values: Values, species: int) -> FloatArray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from compassign.units import FloatArray, IntArray
 
-_BINS_PER_BANDWIDTH = 8  # grid error of the kernel stays under 0.2 %
+_BINS_PER_BANDWIDTH = 16  # the grid changes a density by less than 0.5 %
 _MIN_BANDWIDTH_SHARE = 0.005  # of the RT range: peaks closer than this are not resolved in time
 
 
@@ -35,12 +35,14 @@ def _leave_one_out(rt_min: FloatArray, low: float, span: float) -> FloatArray:
     spread = min(float(rt_min.std()), float(quartiles[1] - quartiles[0]) / 1.34) or span
     bandwidth = max(0.9 * spread * n_peaks**-0.2, _MIN_BANDWIDTH_SHARE * span)
     step = bandwidth / _BINS_PER_BANDWIDTH
-    edges = np.arange(low - step / 2, low + span + step, step)
-    counts, _ = np.histogram(rt_min, bins=edges)
+    left = np.floor((rt_min - low) / step).astype(np.int64)
+    share = (rt_min - low) / step - left  # of the peak's mass that the grid point to its right gets
+    n_points = int(left.max()) + 2
+    mass = np.bincount(left, 1.0 - share, n_points) + np.bincount(left + 1, share, n_points)
     reach = 5 * _BINS_PER_BANDWIDTH
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _BINS_PER_BANDWIDTH) ** 2)
     kernel /= kernel.sum() * step
-    smooth = np.convolve(counts, kernel)[reach : reach + counts.size]
-    centres = (edges[:-1] + edges[1:]) / 2
-    others = np.interp(rt_min, centres, smooth) - kernel[reach]
-    return np.asarray((np.maximum(others, 0.0) + 1.0 / span) / n_peaks)
+    smooth = np.convolve(mass, kernel)[reach : reach + n_points]
+    everyone = (1.0 - share) * smooth[left] + share * smooth[left + 1]
+    itself = ((1.0 - share) ** 2 + share**2) * kernel[reach] + 2.0 * share * (1.0 - share) * kernel[reach + 1]
+    return np.asarray((np.maximum(everyone - itself, 0.0) + 1.0 / span) / n_peaks)

@@ -11,9 +11,8 @@ import pytest
 
 from compassign.candidates import Candidates, RtPredictions, Windows, build_candidates
 from compassign.config import Difficulty
-from compassign.data.bundled import DIFFICULTIES, demo_config, demo_simulation, demo_tables
+from compassign.data.bundled import DIFFICULTIES, demo_config, demo_dataset, demo_simulation, demo_tables
 from compassign.data.dataset import Dataset
-from compassign.data.load import build_dataset
 from compassign.data.metabolites import load_metabolites
 from compassign.data.simulate import Simulation, simulate
 from compassign.data.simulated_world import descriptor_rt_min
@@ -27,7 +26,7 @@ CALIBRATED_SD_MIN = 0.05  # of a compound that was measured in every injection
 @cache
 def _demo(difficulty: Difficulty) -> tuple[Simulation, Dataset, Candidates]:
     simulation = demo_simulation(difficulty)
-    dataset = build_dataset(simulation.tables, simulation.meta, "demo")
+    dataset = demo_dataset(difficulty)
     return simulation, dataset, _candidates(difficulty, dataset, calibrated_sd_min=PREDICTIVE_SD_MIN)
 
 
@@ -52,6 +51,19 @@ def test_candidates_a_peak(difficulty: Difficulty, calibrated_sd_min: float) -> 
     counts = np.diff(_candidates(difficulty, _demo(difficulty)[1], calibrated_sd_min).offsets)
     low, high = CANDIDATES_A_PEAK[difficulty]
     assert low <= counts[counts > 0].mean() <= high
+
+
+@pytest.mark.parametrize("difficulty", DIFFICULTIES)
+def test_dataset_holds_the_tables_and_the_truth(difficulty: Difficulty) -> None:
+    simulation, dataset, _ = _demo(difficulty)
+    assert dataset.name == f"demo ({difficulty})"
+    assert dataset.warnings == ()
+    assert dataset.labels == {}
+    truth = simulation.tables["truth"]
+    expected = {
+        peak: frozenset({c} if c else ()) for peak, c in zip(truth["peak_id"], truth["compound_id"], strict=True)
+    }
+    assert dataset.truth == expected
 
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)

@@ -1,0 +1,132 @@
+"""Small assignment problems with every feature that the models must handle, written by hand or drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from compassign.models.problem import AssignmentProblem
+from compassign.models.terms.base import Term, Values
+from compassign.units import FloatArray, IntArray
+
+ADDUCTS = ("[M+H]+", "[M+Na]+", "[M+K]+")
+NO_SLOTS, ONE_SLOT = 3, 4  # peaks of the tiny problem
+
+# One line a slot: peak, compound, adduct, ppm error, predicted RT (NaN = none). Compounds 0 and 1 are isomers, and
+# compound 3 has no prediction. Peak 3 has no candidate, peak 4 has a single one.
+_TINY_SLOTS = (
+    (0, 0, 0, 1.5, 5.1),
+    (0, 1, 0, 1.5, 6.0),
+    (0, 2, 1, -6.0, 4.8),
+    (1, 1, 1, -2.0, 6.0),
+    (1, 3, 0, 4.0, np.nan),
+    (2, 0, 0, 0.5, 5.1),
+    (2, 0, 2, 9.0, 5.1),
+    (2, 3, 1, -0.5, np.nan),
+    (4, 2, 0, 3.0, 4.8),
+)
+_TINY_RT_MIN = (5.0, 6.2, 5.3, 9.0, 4.7)
+_ISOBAR_GROUP_OF_COMPOUND = (0, 0, 1, 2)
+
+
+def tiny_problem(labels: Mapping[int, Collection[int]] | None = None, unlisted_share: float = 0.1) -> AssignmentProblem:
+    """Five peaks of two species in two injections; `labels` as in `with_labels`."""
+    columns = list(zip(*_TINY_SLOTS, strict=True))
+    peak, compound, adduct = (np.array(column, dtype=np.int64) for column in columns[:3])
+    rt_pred_min = np.array(columns[4])
+    problem = _assemble(peak, compound, np.array(_TINY_RT_MIN), rt_pred_min)
+    problem = replace(
+        problem,
+        isobar_group=np.array(_ISOBAR_GROUP_OF_COMPOUND)[compound],
+        adduct=adduct,
+        ppm_error=np.array(columns[3]),
+        is_known_in=(compound == 0) & (peak % 2 == 0),
+        unlisted_share=unlisted_share,
+    )
+    return with_labels(problem, labels or {})
+
+
+def random_problem(rng: np.random.Generator, n_peaks: int = 8, n_compounds: int = 6) -> AssignmentProblem:
+    """A few peaks with 0 to 4 slots each; a quarter of the compounds has no RT prediction."""
+    peak = np.repeat(np.arange(n_peaks), rng.integers(0, 5, n_peaks))
+    compound = rng.integers(0, n_compounds, peak.size)
+    rt_min = rng.uniform(1.0, 15.0, n_peaks)
+    error = rng.normal(0.0, 0.5, peak.size)
+    rt_pred_min = np.where(rng.random(n_compounds)[compound] < 0.25, np.nan, rt_min[peak] + error)
+    problem = _assemble(peak, compound, rt_min, rt_pred_min)
+    return replace(
+        problem,
+        adduct=rng.integers(0, len(ADDUCTS), peak.size),
+        ppm_error=rng.uniform(-15.0, 15.0, peak.size),
+        is_known_in=rng.random(peak.size) < 0.3,
+    )
+
+
+def _assemble(peak: IntArray, compound: IntArray, rt_min: FloatArray, rt_pred_min: FloatArray) -> AssignmentProblem:
+    """A problem whose peaks alternate between two species and two injections, without labels."""
+    n_peaks = rt_min.size
+    sd = np.where(np.isnan(rt_pred_min), np.nan, 0.3)
+    return AssignmentProblem(
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(peak, minlength=n_peaks))]).astype(np.int64),
+        peak_of_slot=peak,
+        compound=compound,
+        isobar_group=compound // 2,
+        adduct=np.zeros(peak.size, dtype=np.int64),
+        species=peak % 2,
+        injection=peak // 2 % 2,
+        ppm_error=np.zeros(peak.size),
+        rt_z=(rt_min[peak] - rt_pred_min) / np.hypot(sd, 0.05),
+        rt_pred_min=rt_pred_min,
+        rt_pred_sd_min=sd,
+        rt_min=rt_min,
+        log_rt_density=np.log(np.linspace(0.05, 0.2, n_peaks)),
+        is_known_in=np.zeros(peak.size, dtype=np.bool_),
+        slot_allowed=np.ones(peak.size, dtype=np.bool_),
+        null_allowed=np.ones(n_peaks, dtype=np.bool_),
+        is_labelled=np.zeros(n_peaks, dtype=np.bool_),
+        mass_window_ppm=15.0,
+        rt_noise_min=0.05,
+        unlisted_share=0.1,
+        adduct_names=ADDUCTS,
+        species_names=("liver", "plasma"),
+        injection_names=("run1 positive", "run2 positive"),
+    )
+
+
+def with_labels(problem: AssignmentProblem, labels: Mapping[int, Collection[int]]) -> AssignmentProblem:
+    """The problem with labels in place of those it had.
+
+    labels : peak -> compounds that it may be; an empty collection says null.
+    """
+    slot_allowed = np.ones(problem.n_slots, dtype=np.bool_)
+    null_allowed, is_labelled = np.ones(problem.n_peaks, dtype=np.bool_), np.zeros(problem.n_peaks, dtype=np.bool_)
+    for peak, compounds in labels.items():
+        own = problem.peak_of_slot == peak
+        slot_allowed[own] = np.isin(problem.compound[own], list(compounds))
+        null_allowed[peak], is_labelled[peak] = not compounds, True
+    return replace(problem, slot_allowed=slot_allowed, null_allowed=null_allowed, is_labelled=is_labelled)
+
+
+def slots_of_peak(problem: AssignmentProblem, peak: int) -> slice:
+    """The slots of one peak."""
+    return slice(int(problem.offsets[peak]), int(problem.offsets[peak + 1]))
+
+
+def random_values(
+    problem: AssignmentProblem, terms: Collection[Term], rng: np.random.Generator, n_draws: int
+) -> dict[str, FloatArray]:
+    """Draws of every free variable around the prior's location; scales stay positive."""
+    values = {}
+    for term in terms:
+        for name, centre in term.location(problem).items():
+            noise = rng.normal(0.0, 0.7, (n_draws, *centre.shape))
+            is_scale = "_sd" in name or name == "rt_noise_min"
+            values[name] = centre * np.exp(noise) if is_scale else centre + noise
+    return values
+
+
+def one_draw(values: Values, draw: int) -> dict[str, FloatArray]:
+    """One draw, still with an axis of draws."""
+    return {name: value[draw : draw + 1] for name, value in values.items()}

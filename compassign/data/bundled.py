@@ -8,8 +8,6 @@ import pandas as pd
 from compassign.config import Difficulty
 from compassign.data.dataset import Dataset
 from compassign.data.load import build_dataset
-from compassign.data.dataset import Dataset
-from compassign.data.load import build_dataset
 from compassign.data.simulate import Simulation, simulate
 from compassign.data.simulation_config import Presence, SimulationConfig
 from compassign.errors import InputError
@@ -85,9 +83,3 @@ def demo_dataset(difficulty: Difficulty) -> Dataset:
     """The demonstration of a difficulty as a validated dataset; every call gives the same one."""
     simulation = demo_simulation(difficulty)
     return build_dataset(simulation.tables, simulation.meta, demo_config(difficulty).name)
-
-
-def demo_dataset(difficulty: Difficulty) -> Dataset:
-    """The validated dataset of `demo_simulation`, as if its files had been loaded."""
-    simulation = demo_simulation(difficulty)
-    return build_dataset(simulation.tables, simulation.meta, str(simulation.meta["name"]))

@@ -1,0 +1,132 @@
+"""Names, shapes and dims of the generative model, and parameters only where they can matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from assignment_problems import ADDUCTS, tiny_problem
+
+from compassign.models.generative import build_generative_model, default_terms, prior_location, slots_of
+from compassign.models.mixture import segment_sum, twin_weight
+from compassign.models.problem import AssignmentProblem
+
+TERMS = default_terms()
+FULL = {
+    "alpha": (),
+    "group_sd": (),
+    "group_z": (3,),
+    "adduct_sd": (),
+    "adduct_z": (3,),
+    "species_sd": (),
+    "species_z": (2,),
+    "known_in_effect": (),
+    "mass_offset_mean_ppm": (),
+    "mass_offset_sd_ppm": (),
+    "mass_offset_ppm": (2,),
+    "mass_log_scale_mean": (),
+    "mass_log_scale_sd": (),
+    "mass_log_scale": (2,),
+    "rt_noise_min": (),
+    "rt_drift_sd_min": (),
+    "rt_drift_z": (2,),
+}
+
+
+def shapes(problem: AssignmentProblem) -> dict[str, tuple[int, ...]]:
+    model = build_generative_model(problem, TERMS)
+    return {variable.name: tuple(variable.shape.eval(mode="FAST_COMPILE")) for variable in model.free_RVs}
+
+
+def test_free_variables_and_their_shapes() -> None:
+    assert shapes(tiny_problem()) == FULL
+
+
+def test_dims_and_coordinates() -> None:
+    model = build_generative_model(tiny_problem(), TERMS)
+    assert model.coords["adduct"] == ADDUCTS
+    assert model.coords["species"] == ("liver", "plasma")
+    assert model.coords["injection"] == ("run1 positive", "run2 positive")
+    assert list(model.coords["isobar_group"]) == [0, 1, 2]
+    dims = {name: model.named_vars_to_dims[name] for name in ("group_z", "adduct_z", "species_z", "mass_log_scale")}
+    assert dims == {
+        "group_z": ("isobar_group",),
+        "adduct_z": ("adduct",),
+        "species_z": ("species",),
+        "mass_log_scale": ("injection",),
+    }
+
+
+def test_nothing_is_discrete_and_one_potential_is_all_the_likelihood() -> None:
+    model = build_generative_model(tiny_problem(), TERMS)
+    assert [potential.name for potential in model.potentials] == ["log_likelihood"]
+    assert model.potentials[0].type.ndim == 1
+    assert model.observed_RVs == []
+    assert model.discrete_value_vars == []
+
+
+def test_no_parameter_without_a_use() -> None:
+    problem = tiny_problem()
+    zero = np.zeros(problem.n_slots, dtype=np.int64)
+    bare = replace(
+        problem,
+        adduct=zero,
+        species=zero,
+        injection=zero,
+        isobar_group=zero + 7,
+        is_known_in=zero.astype(np.bool_),
+        adduct_names=("[M+H]+",),
+        species_names=("liver",),
+        injection_names=("run1 positive",),
+    )
+    assert shapes(bare) == {
+        "alpha": (),
+        "group_sd": (),
+        "group_z": (1,),
+        "mass_offset_ppm": (1,),
+        "mass_log_scale": (1,),
+        "rt_noise_min": (),
+        "rt_drift_sd_min": (),
+        "rt_drift_z": (1,),
+    }
+
+
+def test_prior_location_has_every_free_variable() -> None:
+    location = prior_location(tiny_problem(), TERMS)
+    assert {name: value.shape for name, value in location.items()} == {
+        name: (1, *shape) for name, shape in FULL.items()
+    }
+
+
+def test_verdict_judges_all_but_the_single_groups() -> None:
+    names = [name for term in TERMS.all for name in term.hyperparameters(tiny_problem())]
+    assert sorted(names) == sorted(FULL.keys() - {"group_z"})
+
+
+def test_each_term_explains_itself_in_one_line() -> None:
+    assert [term.name for term in TERMS.all] == ["presence", "mass", "retention"]
+    for term in TERMS.all:
+        assert "\n" not in term.explanation
+        assert term.explanation.endswith(".")
+
+
+@pytest.mark.parametrize(("share", "weight"), [(0.0, 0.0), (0.05, 1 / 19), (0.1, 1 / 9), (0.5, 1.0)])
+def test_twin_weight(share: float, weight: float) -> None:
+    assert twin_weight(share) == pytest.approx(weight)
+
+
+def test_slots_of_a_run_of_peaks() -> None:
+    problem = tiny_problem()
+    assert slots_of(problem, slice(1, 4)) == slice(3, 8)
+    assert slots_of(problem, slice(3, 4)) == slice(8, 8)
+
+
+@pytest.mark.parametrize("sizes", [[2, 0, 3], [0, 0], [0, 4], [1, 0], []])
+def test_segment_sum_equals_a_loop(sizes: list[int], rng: np.random.Generator) -> None:
+    starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
+    values = rng.normal(size=(3, starts[-1]))
+    found = segment_sum(values, starts)
+    expected = [[values[d, starts[i] : starts[i + 1]].sum() for i in range(len(sizes))] for d in range(3)]
+    assert found.shape == (3, len(sizes))
+    assert found == pytest.approx(np.array(expected).reshape(3, len(sizes)))

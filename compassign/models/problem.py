@@ -158,7 +158,8 @@ def _isobar_groups(compounds: pd.DataFrame) -> IntArray:
 def _known_in(known_in: pd.Series[str], species_names: tuple[str, ...]) -> BoolArray:
     """(n_species, n_compounds): the library lists the compound for the species."""
     listed = known_in.str.split(";")
-    return np.array([[name in values for values in listed] for name in species_names], dtype=np.bool_)
+    rows = [[name in values for values in listed] for name in species_names]
+    return np.array(rows, dtype=np.bool_).reshape(len(species_names), known_in.size)  # without a species too
 
 
 def _label_masks(dataset: Dataset, candidates: Candidates) -> tuple[BoolArray, BoolArray, BoolArray]:

@@ -7,6 +7,7 @@ import numpy as np
 from compassign.models.draws import Block, DrawSource
 from compassign.models.labelled import normalise
 from compassign.models.problem import AssignmentProblem
+from compassign.models.rt_density import rt_span_min
 from compassign.models.terms.presence import MAIN_ADDUCTS
 from compassign.units import FloatArray
 
@@ -35,7 +36,7 @@ def lookup_log_odds(problem: AssignmentProblem) -> FloatArray:
     A compound without a prediction has the null's RT density.
     """
     has_rt = np.isfinite(problem.rt_z)
-    span = max(float(np.ptp(problem.rt_min)), 1e-3) if problem.n_peaks else 1.0
+    span = rt_span_min(problem.rt_min)
     sd = np.where(has_rt, np.hypot(problem.rt_pred_sd_min, problem.rt_noise_min), 1.0)
     log_rt = np.where(has_rt, _log_normal(np.nan_to_num(problem.rt_z)) - np.log(sd) + np.log(span), 0.0)
     log_mass = _log_normal(problem.ppm_error / MASS_SD_PPM) + np.log(2 * problem.mass_window_ppm / MASS_SD_PPM)

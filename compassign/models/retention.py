@@ -13,6 +13,7 @@ import pytensor.tensor as pt
 from compassign.candidates import RtPredictions
 from compassign.chemistry.descriptors import descriptors
 from compassign.data.dataset import Dataset
+from compassign.models.rt_density import rt_span_min
 from compassign.models.student import NU
 from compassign.models.terms.base import Values
 from compassign.units import BoolArray, FloatArray, IntArray
@@ -20,6 +21,7 @@ from compassign.units import BoolArray, FloatArray, IntArray
 NOISE_SHARE = 0.005  # of the RT span: a peak's apex repeats within about half a percent of the gradient
 NOISE_WIDTH = 0.5  # log-normal: within a factor of 2.7 of that
 ERROR_SHARE = 0.05  # of the RT span: SD of a prediction that states none
+NO_COVARIATE_SHARE = 0.25  # the same where nothing is known of structures: compounds elute anywhere
 SHIFT_SHARE = 0.05  # of the RT span: matrices and clusters shift a compound by a few percent
 OWN_SD_WIDTH, UNKNOWN_SD_WIDTH = 0.3, 1.0  # log-normal: how far the SD of a prediction's error may be off
 POOL_WIDTH = 0.7  # log-normal, so that the pooled SDs stay off zero, where centred effects form a funnel
@@ -73,20 +75,22 @@ def build_design(dataset: Dataset) -> RetentionDesign:
     peaks, calibrants = dataset.peaks, _known_rts(dataset)
     own = dataset.compounds["rt_pred_min"].to_numpy(dtype=np.float64)
     has_own = bool(np.isfinite(own).any())
-    span = max(float(peaks["rt_min"].max() - peaks["rt_min"].min()), 1e-2)
+    span = rt_span_min(np.concatenate([peaks["rt_min"].to_numpy(dtype=np.float64), calibrants["rt_min"]]))
     covariates, names = _own_covariate(own, span) if has_own else _descriptor_covariates(dataset.compounds)
+    error_share = ERROR_SHARE if names else NO_COVARIATE_SHARE
     stated_sd = dataset.compounds["rt_pred_sd_min"].to_numpy(dtype=np.float64)
     positions = {compound_id: row for row, compound_id in enumerate(dataset.compounds["compound_id"])}
     compound = np.array([positions[value] for value in calibrants["compound_id"]], dtype=np.int64)
-    usable = np.isfinite(covariates).all(axis=1)[compound] if compound.size else np.zeros(0, dtype=np.bool_)
     species_names = tuple(sorted(set(peaks["species"])))
+    # a calibrant's species may stand in the injections table only: nothing is predicted there
+    usable = np.isfinite(covariates).all(axis=1)[compound] & calibrants["species"].isin(species_names).to_numpy()
     clusters = [dataset.species_clusters[name] for name in species_names]
     cluster_names = tuple(sorted(set(clusters)))
     injections = calibrants["injection"].where(calibrants["injection"] != "", calibrants["species"])[usable]
     injection_names = tuple(sorted(set(injections)))
     return RetentionDesign(
         base_min=np.nan_to_num(own) if has_own else np.zeros_like(own),
-        error_sd_min=np.where(np.isfinite(stated_sd) & has_own, stated_sd, ERROR_SHARE * span),
+        error_sd_min=np.where(np.isfinite(stated_sd) & has_own, stated_sd, error_share * span),
         covariates=covariates,
         covariate_names=names,
         rt_min=calibrants["rt_min"].to_numpy(dtype=np.float64)[usable],
@@ -144,9 +148,11 @@ def build_retention_model(design: RetentionDesign) -> pm.Model:
     with pm.Model(coords=coords) as model:
         centre = 0.0 if design.has_own else float(design.rt_min.mean())
         mean = pm.Normal("intercept_min", centre, shift if design.has_own else span / 4)
-        slope_sd = shift if design.has_own else pm.LogNormal("slope_sd_min", np.log(2 * shift), POOL_WIDTH)
-        slope = pm.Normal("slope_min", 0.0, slope_sd, dims="covariate")
-        mean = mean + design.base_min[design.compound] + design.covariates[design.compound] @ slope
+        mean = mean + design.base_min[design.compound]
+        if design.covariate_names:
+            slope_sd = shift if design.has_own else pm.LogNormal("slope_sd_min", np.log(2 * shift), POOL_WIDTH)
+            slope = pm.Normal("slope_min", 0.0, slope_sd, dims="covariate")
+            mean += design.covariates[design.compound] @ slope
         if len(design.cluster_names) > 1:
             mean += _pooled("cluster", shift / 2)[design.cluster_of_species[design.species]]
         if len(design.species_names) > 1:
@@ -174,8 +180,9 @@ def _pooled(dim: str, typical_min: float) -> Any:
 
 def hyperparameters(design: RetentionDesign) -> tuple[str, ...]:
     """Names of the free variables that the convergence verdict judges."""
-    names = ["intercept_min", "error_scale", "noise_min", "slope_min"]
-    names += [] if design.has_own else ["slope_sd_min"]
+    names = ["intercept_min", "error_scale", "noise_min"]
+    names += ["slope_min"] if design.covariate_names else []
+    names += ["slope_sd_min"] if design.covariate_names and not design.has_own else []
     names += ["cluster_sd_min", "cluster_min"] if len(design.cluster_names) > 1 else []
     names += ["species_sd_min", "species_min"] if len(design.species_names) > 1 else []
     names += ["injection_sd_min", "injection_min"] if len(design.injection_names) > 1 else []
@@ -206,7 +213,7 @@ def predict(design: RetentionDesign, values: Values) -> RtPredictions:
     means, sds = [], []
     for species in range(len(design.species_names)):
         level = values["intercept_min"] + _species_shift(design, values, species)
-        coefficients = np.column_stack([level, values["slope_min"]])  # (n_draws, 1 + n_covariates)
+        coefficients = np.column_stack([level, _slopes(values)])  # (n_draws, 1 + n_covariates)
         mean = design.base_min + with_one @ coefficients.mean(axis=0)
         covariance = np.atleast_2d(np.cov(coefficients, rowvar=False))
         variance = np.einsum("ij,jk,ik->i", with_one, covariance, with_one) + new_variance
@@ -226,7 +233,7 @@ def _seen_errors(design: RetentionDesign, values: Values) -> tuple[FloatArray, F
     seen, position = np.unique(design.compound, return_inverse=True)
     shifts = np.stack([_species_shift(design, values, index) for index in range(len(design.species_names))])
     mean = design.base_min[design.compound] + values["intercept_min"][:, None] + shifts.T[:, design.species]
-    mean = mean + values["slope_min"] @ design.covariates[design.compound].T  # (n_draws, n_calibrants)
+    mean = mean + _slopes(values) @ design.covariates[design.compound].T  # (n_draws, n_calibrants)
     if "injection_min" in values:
         mean = mean + values["injection_min"][:, design.injection]
     noise = values["noise_min"][:, None]
@@ -240,6 +247,11 @@ def _seen_errors(design: RetentionDesign, values: Values) -> tuple[FloatArray, F
         repeated = np.searchsorted(seen, design.repeated)
         error[:, repeated], variance[repeated] = values["error_min"], 0.0
     return error, variance
+
+
+def _slopes(values: Values) -> FloatArray:
+    """(n_draws, n_covariates); without covariates there is no such variable."""
+    return values.get("slope_min", np.empty((values["intercept_min"].size, 0)))
 
 
 def _species_shift(design: RetentionDesign, values: Values, species: int) -> FloatArray:

@@ -8,6 +8,16 @@ from compassign.units import FloatArray, IntArray
 
 _BINS_PER_BANDWIDTH = 16  # the grid changes a density by less than 0.5 %
 _MIN_BANDWIDTH_SHARE = 0.005  # of the RT range: peaks closer than this are not resolved in time
+_MIN_SPAN_SHARE = 0.25  # of the latest RT: a gradient lasts longer than one or a few peaks alone can show
+_MIN_SPAN_MIN = 0.01  # where all RTs are 0: without chromatography
+
+
+def rt_span_min(rt_min: FloatArray) -> float:
+    """Width of the RT axis in minutes, above 0 however few the peaks are.
+
+    rt_min : (n,) minutes, n at least 1.
+    """
+    return max(float(np.ptp(rt_min)), _MIN_SPAN_SHARE * float(rt_min.max()), _MIN_SPAN_MIN)
 
 
 def log_rt_density(rt_min: FloatArray, injection: IntArray) -> FloatArray:
@@ -17,8 +27,7 @@ def log_rt_density(rt_min: FloatArray, injection: IntArray) -> FloatArray:
     which a uniform density over all RTs counts as one more peak, so that a lonely peak keeps a finite density. Returns
     (n_peaks,) finite. Source: Silverman, Density Estimation, 1986, eq. 3.31.
     """
-    low, high = float(rt_min.min()), float(rt_min.max())
-    span = max(high - low, 1e-3)
+    low, span = float(rt_min.min()), rt_span_min(rt_min)
     result = np.empty_like(rt_min, dtype=np.float64)
     for index in np.unique(injection):
         members = np.flatnonzero(injection == index)

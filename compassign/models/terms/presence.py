@@ -19,7 +19,8 @@ from compassign.units import FloatArray, IntArray
 
 ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
 MINOR_ADDUCT_LOG_WEIGHT = -1.5  # most compounds are seen first as their (de)protonated ion
-EFFECT_SD = 1.0  # half-normal scale of the pooled SDs: a factor of e between two species, groups or adducts
+EFFECT_SD = 1.0  # typical pooled SD: a factor of e between two species, groups or adducts
+POOL_WIDTH = 0.7  # log-normal, so that the pooled SDs stay off zero, where centred effects form a funnel
 KNOWN_IN_MEAN, KNOWN_IN_SD = 1.0, 1.0  # listed for the species: e times as likely, to be learned
 MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
 
@@ -41,11 +42,11 @@ class Presence:
         adduct = pm.Data("slot_adduct", problem.adduct)
         eta += pm.Data("adduct_log_weight", _adduct_prior(problem), dims="adduct")[adduct]
         if len(problem.adduct_names) > 1:
-            spread = pm.HalfNormal("adduct_sd", EFFECT_SD)
-            eta += (spread * pm.ZeroSumNormal("adduct_z", dims="adduct"))[adduct]
+            spread = pm.LogNormal("adduct_sd", np.log(EFFECT_SD), POOL_WIDTH)
+            eta += pm.ZeroSumNormal("adduct_effect", sigma=spread, dims="adduct")[adduct]
         if len(problem.species_names) > 1:
-            spread = pm.HalfNormal("species_sd", EFFECT_SD)
-            effect = spread * pm.ZeroSumNormal("species_z", dims="species")
+            spread = pm.LogNormal("species_sd", np.log(EFFECT_SD), POOL_WIDTH)
+            effect = pm.ZeroSumNormal("species_effect", sigma=spread, dims="species")
             eta += effect[pm.Data("slot_species", problem.species)]
         if problem.is_known_in.any():
             known = pm.Data("slot_known_in", problem.is_known_in.astype(np.float64))
@@ -53,7 +54,7 @@ class Presence:
         return eta
 
     def location(self, problem: AssignmentProblem) -> dict[str, FloatArray]:
-        """Every effect at zero, every scale at its prior's mean."""
+        """Every effect at zero, every scale at its prior's location."""
         in_play, _ = groups_in_play(problem)
         half_normal_mean = np.asarray(EFFECT_SD * np.sqrt(2 / np.pi))
         values = {
@@ -62,9 +63,9 @@ class Presence:
             "group_z": np.zeros(in_play.size),
         }
         if len(problem.adduct_names) > 1:
-            values |= {"adduct_sd": half_normal_mean, "adduct_z": np.zeros(len(problem.adduct_names))}
+            values |= {"adduct_sd": np.asarray(EFFECT_SD), "adduct_effect": np.zeros(len(problem.adduct_names))}
         if len(problem.species_names) > 1:
-            values |= {"species_sd": half_normal_mean, "species_z": np.zeros(len(problem.species_names))}
+            values |= {"species_sd": np.asarray(EFFECT_SD), "species_effect": np.zeros(len(problem.species_names))}
         if problem.is_known_in.any():
             values["known_in_effect"] = np.asarray(KNOWN_IN_MEAN)
         return values
@@ -75,10 +76,10 @@ class Presence:
         adduct = problem.adduct[slots]
         eta = values["alpha"][:, None] + _adduct_prior(problem)[adduct]
         eta = eta + values["group_sd"][:, None] * values["group_z"][:, group[slots]]
-        if "adduct_z" in values:
-            eta = eta + values["adduct_sd"][:, None] * values["adduct_z"][:, adduct]
-        if "species_z" in values:
-            eta = eta + values["species_sd"][:, None] * values["species_z"][:, problem.species[slots]]
+        if "adduct_effect" in values:
+            eta = eta + values["adduct_effect"][:, adduct]
+        if "species_effect" in values:
+            eta = eta + values["species_effect"][:, problem.species[slots]]
         if "known_in_effect" in values:
             eta = eta + values["known_in_effect"][:, None] * problem.is_known_in[slots]
         return np.asarray(eta)

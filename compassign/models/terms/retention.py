@@ -19,7 +19,8 @@ from compassign.models.terms.base import Values
 from compassign.units import BoolArray, FloatArray
 
 NOISE_WIDTH = 0.7  # log-normal: the noise of one measurement within a factor of 2 of what the RT stage saw
-DRIFT_TO_NOISE = 1.0  # half-normal scale of the injections' drift, in noise SDs of the RT stage
+DRIFT_TO_NOISE = 1.0  # typical SD of the injections' drift, in noise SDs of the RT stage
+POOL_WIDTH = 0.7  # log-normal, so that the pooled SD stays off zero, where centred effects form a funnel
 
 
 class Retention:
@@ -33,8 +34,10 @@ class Retention:
         is_predicted, residual, sd = _residuals(problem)
         pm.modelcontext(None).add_coords({"injection": problem.injection_names})
         noise = pm.LogNormal("rt_noise_min", np.log(problem.rt_noise_min), NOISE_WIDTH)
-        drift_sd = pm.HalfNormal("rt_drift_sd_min", DRIFT_TO_NOISE * problem.rt_noise_min)
-        drift = drift_sd * pm.Normal("rt_drift_z", dims="injection")
+        typical = DRIFT_TO_NOISE * problem.rt_noise_min
+        several = len(problem.injection_names) > 1
+        drift_sd = pm.LogNormal("rt_drift_sd_min", np.log(typical), POOL_WIDTH) if several else typical
+        drift = pm.Normal("rt_drift_min", 0.0, drift_sd, dims="injection")
         centred = pm.Data("slot_rt_residual", residual) - drift[pm.Data("slot_rt_injection", problem.injection)]
         scale = pt.sqrt(noise**2 + pm.Data("slot_rt_variance", sd**2))
         log_q = student.log_density(centred / scale, pt.log(scale), pt.log1p)
@@ -43,16 +46,16 @@ class Retention:
 
     def location(self, problem: AssignmentProblem) -> dict[str, FloatArray]:
         """No drift, the RT stage's noise."""
-        return {
-            "rt_noise_min": np.asarray(problem.rt_noise_min),
-            "rt_drift_sd_min": np.asarray(DRIFT_TO_NOISE * problem.rt_noise_min * np.sqrt(2 / np.pi)),
-            "rt_drift_z": np.zeros(len(problem.injection_names)),
-        }
+        n_injections = len(problem.injection_names)
+        values = {"rt_noise_min": np.asarray(problem.rt_noise_min), "rt_drift_min": np.zeros(n_injections)}
+        if n_injections > 1:
+            values["rt_drift_sd_min"] = np.asarray(DRIFT_TO_NOISE * problem.rt_noise_min)
+        return values
 
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
         """NumPy reference of `build`."""
         is_predicted, residual, sd = (array[slots] for array in _residuals(problem))
-        drift = values["rt_drift_sd_min"][:, None] * values["rt_drift_z"]  # (n_draws, n_injections)
+        drift = values["rt_drift_min"]  # (n_draws, n_injections)
         scale = np.sqrt(values["rt_noise_min"][:, None] ** 2 + sd**2)
         log_q = student.log_density((residual - drift[:, problem.injection[slots]]) / scale, np.log(scale))
         log_g = problem.log_rt_density[problem.peak_of_slot[slots]]

@@ -89,7 +89,8 @@ def _summarise_block(source: DrawSource, block: Block, peaks: slice) -> _Part:
 def _statistics(draws: FloatArray, n_chains: int) -> FloatArray:
     """(n_draws, n) -> (5, n)."""
     low, high = highest_density_interval(draws, HDI_PROBABILITY)
-    by_chain = draws.reshape(n_chains, -1, draws.shape[1])
+    # all sizes are given, because a block may be without slots: -1 cannot be worked out from nothing
+    by_chain = draws.reshape(n_chains, draws.shape[0] // n_chains, draws.shape[1])
     rhat = split_rhat(by_chain) if by_chain.shape[1] >= MIN_DRAWS_FOR_RHAT else np.ones(draws.shape[1])
     return np.stack([draws.mean(axis=0), low, high, batch_means_error(by_chain), rhat])
 
@@ -118,7 +119,7 @@ def batch_means_error(draws: FloatArray) -> FloatArray:
     if n_chains * n_batches == 1:
         return np.zeros(n)
     batches = draws[:, : size * n_batches].reshape(n_chains, n_batches, size, n).mean(axis=2)
-    return np.asarray(batches.reshape(-1, n).std(axis=0, ddof=1) / np.sqrt(n_chains * n_batches))
+    return np.asarray(batches.reshape(n_chains * n_batches, n).std(axis=0, ddof=1) / np.sqrt(n_chains * n_batches))
 
 
 def _blocks(source: DrawSource) -> Iterator[slice]:

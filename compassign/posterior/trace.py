@@ -101,7 +101,11 @@ class TraceWriter:
         layout = self._layout
         n_slots = np.diff(offsets[peaks.start : peaks.stop + 1])
         mask = np.arange(1, layout.k_max) <= n_slots[:, None]  # (n_peaks, k_max - 1)
-        thinned = [x.reshape(layout.n_chains, layout.n_draws, -1)[:, :: layout.thin] for x in (slot, null)]
+        thinned = [
+            # all sizes are given, because a block may be without slots: -1 cannot be worked out from nothing
+            x.reshape(layout.n_chains, layout.n_draws, x.shape[1])[:, :: layout.thin]
+            for x in (slot, null)
+        ]
         block = np.zeros((*thinned[1].shape, layout.k_max), dtype=np.float32)
         block[..., 0] = thinned[1]
         block[..., 1:][..., mask] = thinned[0]

@@ -26,15 +26,16 @@ class CompiledMixture:
     function: Callable[..., Any]
     names: tuple[str, ...]
 
-    def log_likelihood(self, problem: AssignmentProblem, values: Values, draw: int) -> FloatArray:
-        """(n_peaks,) for a problem that differs from the tiny one in its labels and unlisted share only."""
+    def log_likelihoods(self, problem: AssignmentProblem, values: Values) -> FloatArray:
+        """(n_draws, n_peaks) for a problem that differs from the tiny one in its labels and unlisted share only."""
         data = {
             "slot_allowed": problem.slot_allowed.astype(np.float64),
             "null_allowed": problem.null_allowed.astype(np.float64),
             "twin_weight": np.asarray(twin_weight(problem.unlisted_share)),
         }
         pm.set_data(data, model=self.model)
-        return np.asarray(self.function(*(values[name][draw] for name in self.names)))
+        columns = (values[name] for name in self.names)
+        return np.array([self.function(*draw) for draw in zip(*columns, strict=True)])
 
 
 @cache

@@ -21,10 +21,10 @@ from compassign.models.problem import AssignmentProblem
 WINDOW_PPM, SHARE = 10.0, 0.15
 ALPHA, KNOWN_IN = -0.7, 0.8
 GROUP_EFFECT = (0.9 * 0.5, 0.9 * -1.2)  # pooled SD times standardised effect
-SPECIES_EFFECT = (0.4 * 0.6, 0.4 * -0.6)
-ADDUCT_EFFECT = (0.3 * 1.1, -1.5 + 0.3 * -1.1)  # a minor adduct starts at -1.5
+SPECIES_EFFECT, ADDUCT_EFFECT = (0.24, -0.24), (0.33, -0.33)
+MINOR_ADDUCT = -1.5  # what [M+Na]+ starts at
 OFFSET_PPM, LOG_SCALE = (1.2, -0.8), (math.log(2.0), math.log(3.5))
-NOISE_MIN, DRIFT_MIN = 0.08, (0.05 * 0.7, 0.05 * -1.3)
+NOISE_MIN, DRIFT_MIN = 0.08, (0.035, -0.065)
 
 # peak: RT, RT density per minute, species, injection
 PEAKS = ((5.0, 0.11, 0, 0), (6.1, 0.07, 1, 1), (5.2, 0.13, 0, 1))
@@ -46,7 +46,8 @@ def enumerated() -> tuple[list[dict[str, float]], float]:
     density: list[dict[str, float]] = [{"background": g / (2 * WINDOW_PPM)} for _, g, _, _ in PEAKS]
     for number, (peak, _, group, adduct, ppm, predicted, sd, known) in enumerate(SLOTS):
         rt, g, species, injection = PEAKS[peak]
-        eta = ALPHA + GROUP_EFFECT[group] + SPECIES_EFFECT[species] + ADDUCT_EFFECT[adduct] + KNOWN_IN * known
+        eta = ALPHA + GROUP_EFFECT[group] + SPECIES_EFFECT[species] + KNOWN_IN * known
+        eta += ADDUCT_EFFECT[adduct] + MINOR_ADDUCT * (adduct == 1)
         law = stats.t(4, loc=OFFSET_PPM[injection], scale=math.exp(LOG_SCALE[injection]))
         mass = law.pdf(ppm) / (law.cdf(WINDOW_PPM) - law.cdf(-WINDOW_PPM))
         spread = math.sqrt(NOISE_MIN**2 + sd**2)
@@ -102,16 +103,13 @@ VALUES = {
     "alpha": np.array([ALPHA]),
     "group_sd": np.array([0.9]),
     "group_z": np.array([[0.5, -1.2]]),
-    "adduct_sd": np.array([0.3]),
-    "adduct_z": np.array([[1.1, -1.1]]),
-    "species_sd": np.array([0.4]),
-    "species_z": np.array([[0.6, -0.6]]),
+    "adduct_effect": np.array([ADDUCT_EFFECT]),
+    "species_effect": np.array([SPECIES_EFFECT]),
     "known_in_effect": np.array([KNOWN_IN]),
     "mass_offset_ppm": np.array([OFFSET_PPM]),
     "mass_log_scale": np.array([LOG_SCALE]),
     "rt_noise_min": np.array([NOISE_MIN]),
-    "rt_drift_sd_min": np.array([0.05]),
-    "rt_drift_z": np.array([[0.7, -1.3]]),
+    "rt_drift_min": np.array([DRIFT_MIN]),
 }
 
 

@@ -18,9 +18,9 @@ FULL = {
     "group_sd": (),
     "group_z": (3,),
     "adduct_sd": (),
-    "adduct_z": (3,),
+    "adduct_effect": (3,),
     "species_sd": (),
-    "species_z": (2,),
+    "species_effect": (2,),
     "known_in_effect": (),
     "mass_offset_mean_ppm": (),
     "mass_offset_sd_ppm": (),
@@ -30,7 +30,7 @@ FULL = {
     "mass_log_scale": (2,),
     "rt_noise_min": (),
     "rt_drift_sd_min": (),
-    "rt_drift_z": (2,),
+    "rt_drift_min": (2,),
 }
 
 
@@ -49,11 +49,14 @@ def test_dims_and_coordinates() -> None:
     assert model.coords["species"] == ("liver", "plasma")
     assert model.coords["injection"] == ("run1 positive", "run2 positive")
     assert list(model.coords["isobar_group"]) == [0, 1, 2]
-    dims = {name: model.named_vars_to_dims[name] for name in ("group_z", "adduct_z", "species_z", "mass_log_scale")}
+    dims = {
+        name: model.named_vars_to_dims[name]
+        for name in ("group_z", "adduct_effect", "species_effect", "mass_log_scale")
+    }
     assert dims == {
         "group_z": ("isobar_group",),
-        "adduct_z": ("adduct",),
-        "species_z": ("species",),
+        "adduct_effect": ("adduct",),
+        "species_effect": ("species",),
         "mass_log_scale": ("injection",),
     }
 
@@ -87,8 +90,7 @@ def test_no_parameter_without_a_use() -> None:
         "mass_offset_ppm": (1,),
         "mass_log_scale": (1,),
         "rt_noise_min": (),
-        "rt_drift_sd_min": (),
-        "rt_drift_z": (1,),
+        "rt_drift_min": (1,),
     }
 
 

@@ -13,6 +13,19 @@ from compassign.units import FloatArray, IntArray
 
 ADDUCTS = ("[M+H]+", "[M+Na]+", "[M+K]+")
 NO_SLOTS, ONE_SLOT = 3, 4  # peaks of the tiny problem
+SLOT_FIELDS = (
+    "compound",
+    "isobar_group",
+    "adduct",
+    "species",
+    "injection",
+    "ppm_error",
+    "rt_z",
+    "rt_pred_min",
+    "rt_pred_sd_min",
+    "is_known_in",
+    "slot_allowed",
+)
 
 # One line a slot: peak, compound, adduct, ppm error, predicted RT (NaN = none). Compounds 0 and 1 are isomers, and
 # compound 3 has no prediction. Peak 3 has no candidate, peak 4 has a single one.
@@ -107,6 +120,13 @@ def with_labels(problem: AssignmentProblem, labels: Mapping[int, Collection[int]
         slot_allowed[own] = np.isin(problem.compound[own], list(compounds))
         null_allowed[peak], is_labelled[peak] = not compounds, True
     return replace(problem, slot_allowed=slot_allowed, null_allowed=null_allowed, is_labelled=is_labelled)
+
+
+def without_slots(problem: AssignmentProblem) -> AssignmentProblem:
+    """The same peaks when no compound of the library is anywhere near them."""
+    emptied = {name: getattr(problem, name)[:0] for name in (*SLOT_FIELDS, "peak_of_slot")}
+    offsets = np.zeros_like(problem.offsets)
+    return replace(problem, **emptied, offsets=offsets, adduct_names=(), species_names=(), injection_names=())
 
 
 def slots_of_peak(problem: AssignmentProblem, peak: int) -> slice:

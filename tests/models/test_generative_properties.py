@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from assignment_problems import one_draw, random_problem, random_values, slots_of_peak, tiny_problem
+from assignment_problems import SLOT_FIELDS, one_draw, random_problem, random_values, slots_of_peak, tiny_problem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,19 +18,6 @@ from compassign.units import FloatArray, IntArray
 
 TERMS = default_terms()
 SEEDS = st.integers(0, 2**32 - 1)
-SLOT_FIELDS = (
-    "compound",
-    "isobar_group",
-    "adduct",
-    "species",
-    "injection",
-    "ppm_error",
-    "rt_z",
-    "rt_pred_min",
-    "rt_pred_sd_min",
-    "is_known_in",
-    "slot_allowed",
-)
 
 
 def answer(problem: AssignmentProblem, values: Values, peaks: slice | None = None) -> PeakPosterior:

@@ -11,12 +11,12 @@ from compassign.data.dataset import Dataset
 from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, judge
 from compassign.inference.sampling import OnProgress, sample
 from compassign.models.retention import (
-    build_design,
     build_retention_model,
     hyperparameters,
     predict,
     untrained_predictions,
 )
+from compassign.models.retention_design import build_design
 from compassign.units import FloatArray
 
 MIN_DRAWS = 1000  # this stage is so small that its compilation costs more

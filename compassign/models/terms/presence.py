@@ -20,7 +20,7 @@ from compassign.units import FloatArray, IntArray
 ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
 MINOR_ADDUCT_LOG_WEIGHT = -1.5  # most compounds are seen first as their (de)protonated ion
 EFFECT_SD = 1.0  # typical pooled SD: a factor of e between two species, groups or adducts
-POOL_WIDTH = 0.7  # log-normal, so that the pooled SDs stay off zero, where centred effects form a funnel
+POOL_WIDTH = 0.7  # log-normal, so that the pooled SDs stay off zero, where effects form a funnel
 KNOWN_IN_MEAN, KNOWN_IN_SD = 1.0, 1.0  # listed for the species: e times as likely, to be learned
 MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
 
@@ -37,7 +37,7 @@ class Presence:
         in_play, group = groups_in_play(problem)
         model = pm.modelcontext(None)
         model.add_coords({"isobar_group": in_play, "adduct": problem.adduct_names, "species": problem.species_names})
-        scale = pm.HalfNormal("group_sd", EFFECT_SD)
+        scale = pm.LogNormal("group_sd", np.log(EFFECT_SD), POOL_WIDTH)
         eta += (scale * pm.Normal("group_z", dims="isobar_group"))[pm.Data("slot_isobar_group", group)]
         adduct = pm.Data("slot_adduct", problem.adduct)
         eta += pm.Data("adduct_log_weight", _adduct_prior(problem), dims="adduct")[adduct]
@@ -56,10 +56,9 @@ class Presence:
     def location(self, problem: AssignmentProblem) -> dict[str, FloatArray]:
         """Every effect at zero, every scale at its prior's location."""
         in_play, _ = groups_in_play(problem)
-        half_normal_mean = np.asarray(EFFECT_SD * np.sqrt(2 / np.pi))
         values = {
             "alpha": np.asarray(ALPHA_MEAN),
-            "group_sd": half_normal_mean,
+            "group_sd": np.asarray(EFFECT_SD),
             "group_z": np.zeros(in_play.size),
         }
         if len(problem.adduct_names) > 1:

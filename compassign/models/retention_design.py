@@ -1,0 +1,144 @@
+"""What the RT stage reads: calibrants, labels that name one compound, and covariates of every compound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from compassign.chemistry.descriptors import descriptors
+from compassign.data.dataset import Dataset
+from compassign.models.rt_density import rt_span_min
+from compassign.units import BoolArray, FloatArray, IntArray
+
+ERROR_SHARE = 0.05  # of the RT span: SD of a prediction that states none
+NO_COVARIATE_SHARE = 0.25  # the same where nothing is known of structures: compounds elute anywhere
+LIBRARY_COLUMNS = frozenset(
+    "compound_id name formula exact_mass charge inchikey smiles rt_pred_min rt_pred_sd_min known_in".split()
+)
+
+
+@dataclass(frozen=True)
+class RetentionDesign:
+    """Calibrants and covariates; span_min is the width of the RT axis in minutes.
+
+    base_min, error_sd_min : (n_compounds,) the library's own prediction (0 if it has none) and the SD of its error.
+    covariates : (n_compounds, n_covariates), NaN rows where a compound cannot be predicted.
+    rt_min, compound, species, injection : (n_calibrants,) observed RTs and indices.
+    cluster_of_species : (n_species,). injection_names, species_of_injection : (n_injections,) those of the calibrants,
+    one for each species and injection. has_own : the library brings its predictions.
+    """
+
+    base_min: FloatArray
+    error_sd_min: FloatArray
+    covariates: FloatArray
+    covariate_names: tuple[str, ...]
+    rt_min: FloatArray
+    compound: IntArray
+    species: IntArray
+    injection: IntArray
+    species_names: tuple[str, ...]
+    cluster_names: tuple[str, ...]
+    cluster_of_species: IntArray
+    injection_names: tuple[str, ...]
+    species_of_injection: IntArray
+    span_min: float
+    has_own: bool
+
+    @property
+    def has_clusters(self) -> bool:
+        """Whether clusters can differ; a cluster of one species would only repeat its shift."""
+        return 1 < len(self.cluster_names) < len(self.species_names)
+
+    @property
+    def has_species(self) -> bool:
+        """Whether species can differ."""
+        return len(self.species_names) > 1
+
+    @property
+    def has_injections(self) -> bool:
+        """Whether a species has several injections; a single one would only repeat its shift."""
+        return self.species_of_injection.size > np.unique(self.species_of_injection).size
+
+    @property
+    def repeated(self) -> IntArray:
+        """Library indices of the calibrant compounds seen more than once, ascending."""
+        compounds, counts = np.unique(self.compound, return_counts=True)
+        return compounds[counts > 1]
+
+    @property
+    def is_predictable(self) -> BoolArray:
+        """(n_compounds,) whether the covariates of a compound are known."""
+        return np.isfinite(self.covariates).all(axis=1)
+
+
+def build_design(dataset: Dataset) -> RetentionDesign:
+    """Covariates of the library and what is known of RTs: calibrants, and labels that name one compound.
+
+    `dataset.labels` are those that the fit may see. Compounds without covariates are left out.
+    """
+    peaks, calibrants = dataset.peaks, _known_rts(dataset)
+    own = dataset.compounds["rt_pred_min"].to_numpy(dtype=np.float64)
+    has_own = bool(np.isfinite(own).any())
+    span = rt_span_min(np.concatenate([peaks["rt_min"].to_numpy(dtype=np.float64), calibrants["rt_min"]]))
+    covariates, names = _own_covariate(own, span) if has_own else _descriptor_covariates(dataset.compounds)
+    error_share = ERROR_SHARE if names else NO_COVARIATE_SHARE
+    stated_sd = dataset.compounds["rt_pred_sd_min"].to_numpy(dtype=np.float64)
+    positions = {compound_id: row for row, compound_id in enumerate(dataset.compounds["compound_id"])}
+    compound = np.array([positions[value] for value in calibrants["compound_id"]], dtype=np.int64)
+    species_names = tuple(sorted(set(peaks["species"])))
+    # a calibrant's species may stand in the injections table only: nothing is predicted there
+    usable = np.isfinite(covariates).all(axis=1)[compound] & calibrants["species"].isin(species_names).to_numpy()
+    clusters = [dataset.species_clusters[name] for name in species_names]
+    cluster_names = tuple(sorted(set(clusters)))
+    species = np.searchsorted(species_names, calibrants["species"].to_numpy(dtype=np.str_)[usable]).astype(np.int64)
+    runs = pd.MultiIndex.from_arrays([species, calibrants["injection"][usable]])
+    injection, injections = runs.factorize(sort=True)
+    return RetentionDesign(
+        base_min=np.nan_to_num(own) if has_own else np.zeros_like(own),
+        error_sd_min=np.where(np.isfinite(stated_sd) & has_own, stated_sd, error_share * span),
+        covariates=covariates,
+        covariate_names=names,
+        rt_min=calibrants["rt_min"].to_numpy(dtype=np.float64)[usable],
+        compound=compound[usable],
+        species=species,
+        injection=injection.astype(np.int64),
+        species_names=species_names,
+        cluster_names=cluster_names,
+        cluster_of_species=np.searchsorted(cluster_names, clusters).astype(np.int64),
+        injection_names=tuple(f"{species_names[index]} {name}".strip() for index, name in injections),
+        species_of_injection=np.array([index for index, _ in injections], dtype=np.int64),
+        span_min=span,
+        has_own=has_own,
+    )
+
+
+def _known_rts(dataset: Dataset) -> pd.DataFrame:
+    """Calibrants and labelled peaks: species, injection ("" = any), compound_id, rt_min."""
+    named = {peak_id: next(iter(answer)) for peak_id, answer in dataset.labels.items() if len(answer) == 1}
+    labelled = dataset.peaks[dataset.peaks["peak_id"].isin(list(named))]
+    labelled = labelled.assign(compound_id=labelled["peak_id"].map(named))
+    columns = ["species", "injection", "compound_id", "rt_min"]
+    tables = [table[columns] for table in (dataset.calibrants, labelled) if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else dataset.calibrants
+
+
+def _own_covariate(own: FloatArray, span: float) -> tuple[FloatArray, tuple[str, ...]]:
+    """The library's prediction itself, centred, in spans: its coefficient stretches the whole axis."""
+    return ((own - np.nanmean(own)) / span)[:, None], ("rt_pred_min",)
+
+
+def _descriptor_covariates(compounds: pd.DataFrame) -> tuple[FloatArray, tuple[str, ...]]:
+    """Descriptors from SMILES and the library's own numeric columns, standardised, constant ones left out, on their
+    principal axes.
+    """
+    own = compounds[[column for column in compounds if column not in LIBRARY_COLUMNS]].select_dtypes("number")
+    table = pd.concat([descriptors(compounds["smiles"].tolist()).reset_index(drop=True), own], axis=1)
+    table = table.loc[:, table.std() > 0]
+    standardised = ((table - table.mean()) / table.std()).to_numpy(dtype=np.float64)
+    known = standardised[np.isfinite(standardised).all(axis=1)]
+    # On their principal axes correlated descriptors sample well; a prior that is equal in all directions does not
+    # notice.
+    axes = np.linalg.svd(known, full_matrices=False)[2].T if known.size else np.zeros((standardised.shape[1], 0))
+    return standardised @ axes, tuple(f"component {i + 1}" for i in range(axes.shape[1]))

@@ -19,7 +19,8 @@ from compassign.models.retention import (
 from compassign.models.retention_design import build_design
 from compassign.units import FloatArray
 
-MIN_DRAWS = 1000  # this stage is so small that its compilation costs more
+# This stage is so small that its compilation costs more than any care in sampling it.
+MIN_DRAWS, MIN_TARGET_ACCEPT = 2000, 0.95
 NO_RESPONSIBILITIES = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_finite=True)
 
 
@@ -42,10 +43,14 @@ def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, on_progre
     design = build_design(dataset)
     if not design.rt_min.size:
         return RtStage(untrained_predictions(design), warnings=_untrained_warnings(design.has_own))
-    longer = settings.model_copy(
-        update={"draws": max(settings.draws, MIN_DRAWS), "tune": max(settings.tune, MIN_DRAWS)}
+    careful = settings.model_copy(
+        update={
+            "draws": max(settings.draws, MIN_DRAWS),
+            "tune": max(settings.tune, MIN_DRAWS),
+            "target_accept": max(settings.target_accept, MIN_TARGET_ACCEPT),
+        }
     )
-    draws = sample(build_retention_model(design), longer, seed, on_progress)
+    draws = sample(build_retention_model(design), careful, seed, on_progress, "low_rank")
     verdict = judge(draws, hyperparameters(design), NO_RESPONSIBILITIES, settings, {})
     return RtStage(predict(design, draws.flat()), draws.values, verdict)
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import nutpie
@@ -16,6 +16,7 @@ from compassign.config import SamplerConfig
 from compassign.errors import SamplingError
 from compassign.units import BoolArray, FloatArray
 
+Adaptation = Literal["diag", "low_rank"]
 OnProgress = Callable[[float, str], None]
 """Called with the finished share (0 to 1) and a line of detail, from another thread."""
 
@@ -43,15 +44,19 @@ class Draws:
         return {name: value.reshape(-1, *value.shape[2:]) for name, value in self.values.items()}
 
 
-def sample(model: pm.Model, settings: SamplerConfig, seed: int, on_progress: OnProgress) -> Draws:
+def sample(
+    model: pm.Model, settings: SamplerConfig, seed: int, on_progress: OnProgress, adaptation: Adaptation = "diag"
+) -> Draws:
     """Draw from a model's posterior; the same seed, model, data and versions give the same draws.
+
+    adaptation : form of the mass matrix; `low_rank` for small posteriors with strong correlations.
 
     Raises SamplingError where no chain can start or a chain dies. An interruption stops the chains and keeps nothing.
     """
     started = time.perf_counter()
     compiled = nutpie.compile_pymc_model(model, var_names=[variable.name for variable in model.free_RVs])
     compiled_at = time.perf_counter()
-    tree = _run(compiled, settings, seed, on_progress)
+    tree = _run(compiled, settings, seed, on_progress, adaptation)
     names = [str(variable.name) for variable in model.free_RVs]
     posterior = tree["posterior"]
     return Draws(
@@ -62,7 +67,7 @@ def sample(model: pm.Model, settings: SamplerConfig, seed: int, on_progress: OnP
     )
 
 
-def _run(compiled: Any, settings: SamplerConfig, seed: int, on_progress: OnProgress) -> Any:
+def _run(compiled: Any, settings: SamplerConfig, seed: int, on_progress: OnProgress, adaptation: Adaptation) -> Any:
     """Run the chains in the background and wait for them, so that an interruption can stop them."""
 
     def report(chains: list[Any]) -> None:
@@ -79,6 +84,7 @@ def _run(compiled: Any, settings: SamplerConfig, seed: int, on_progress: OnProgr
         chains=settings.chains,
         cores=min(settings.chains, os.cpu_count() or 1),
         seed=seed,
+        adaptation=adaptation,
         target_accept=settings.target_accept,
         save_warmup=False,
         progress_bar=False,

@@ -24,7 +24,8 @@ class RetentionDesign:
     """Calibrants and covariates; span_min is the width of the RT axis in minutes.
 
     base_min, error_sd_min : (n_compounds,) the library's own prediction (0 if it has none) and the SD of its error.
-    covariates : (n_compounds, n_covariates), NaN rows where a compound cannot be predicted.
+    covariates : (n_compounds, n_covariates) on the principal axes of the calibrants, NaN rows where a compound cannot
+    be predicted.
     rt_min, compound, species, injection : (n_calibrants,) observed RTs and indices.
     cluster_of_species : (n_species,). injection_names, species_of_injection : (n_injections,) those of the calibrants,
     one for each species and injection. has_own : the library brings its predictions.
@@ -98,7 +99,7 @@ def build_design(dataset: Dataset) -> RetentionDesign:
     return RetentionDesign(
         base_min=np.nan_to_num(own) if has_own else np.zeros_like(own),
         error_sd_min=np.where(np.isfinite(stated_sd) & has_own, stated_sd, error_share * span),
-        covariates=covariates,
+        covariates=_on_principal_axes(covariates, compound[usable]),
         covariate_names=names,
         rt_min=calibrants["rt_min"].to_numpy(dtype=np.float64)[usable],
         compound=compound[usable],
@@ -130,15 +131,21 @@ def _own_covariate(own: FloatArray, span: float) -> tuple[FloatArray, tuple[str,
 
 
 def _descriptor_covariates(compounds: pd.DataFrame) -> tuple[FloatArray, tuple[str, ...]]:
-    """Descriptors from SMILES and the library's own numeric columns, standardised, constant ones left out, on their
-    principal axes.
-    """
+    """Descriptors from SMILES and the library's own numeric columns, standardised; constant ones left out."""
     own = compounds[[column for column in compounds if column not in LIBRARY_COLUMNS]].select_dtypes("number")
     table = pd.concat([descriptors(compounds["smiles"].tolist()).reset_index(drop=True), own], axis=1)
     table = table.loc[:, table.std() > 0]
     standardised = ((table - table.mean()) / table.std()).to_numpy(dtype=np.float64)
-    known = standardised[np.isfinite(standardised).all(axis=1)]
-    # On their principal axes correlated descriptors sample well; a prior that is equal in all directions does not
-    # notice.
-    axes = np.linalg.svd(known, full_matrices=False)[2].T if known.size else np.zeros((standardised.shape[1], 0))
-    return standardised @ axes, tuple(f"component {i + 1}" for i in range(axes.shape[1]))
+    return standardised, tuple(f"component {i + 1}" for i in range(standardised.shape[1]))
+
+
+def _on_principal_axes(covariates: FloatArray, calibrants: IntArray) -> FloatArray:
+    """Covariates centred on the calibrants' compounds and turned to their principal axes.
+
+    There the coefficients are uncorrelated and sample well; a prior that is equal in all directions does not notice.
+    """
+    seen = covariates[np.unique(calibrants)]
+    if not seen.size:
+        return covariates
+    centred = seen - seen.mean(axis=0)
+    return np.asarray((covariates - seen.mean(axis=0)) @ np.linalg.svd(centred)[2].T)

@@ -8,9 +8,10 @@ known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from assignment_problems import SLOT_FIELDS
 from scipy import stats
 
 from compassign.models.problem import AssignmentProblem
@@ -61,16 +62,18 @@ class _Slots:
     is_known_in: BoolArray
 
 
-def simulate_peaks(rng: np.random.Generator, n_peaks: int = 600) -> SimulatedPeaks:
+def simulate_peaks(
+    rng: np.random.Generator, n_peaks: int = 600, truth: Mapping[str, FloatArray] = TRUTH
+) -> SimulatedPeaks:
     """Draw an option for every peak by its weight, then mass error and RT from the option's densities."""
     slots = _draw_slots(rng, n_peaks)
-    group_effect = TRUTH["group_sd"] * rng.normal(size=N_GROUPS)
-    eta = TRUTH["alpha"] + group_effect[slots.group] + np.where(slots.adduct == 0, 0.0, MINOR_ADDUCT)
-    eta = eta + TRUTH["adduct_effect"][slots.adduct] + TRUTH["species_effect"][slots.species]
-    weight = np.exp(eta + TRUTH["known_in_effect"] * slots.is_known_in)
+    group_effect = truth["group_sd"] * rng.normal(size=N_GROUPS)
+    eta = truth["alpha"] + group_effect[slots.group] + np.where(slots.adduct == 0, 0.0, MINOR_ADDUCT)
+    eta = eta + truth["adduct_effect"][slots.adduct] + truth["species_effect"][slots.species]
+    weight = np.exp(eta + truth["known_in_effect"] * slots.is_known_in)
     chosen, is_background, is_twin = _draw_options(rng, slots, weight)
     injection = slots.injection[slots.offsets[:-1]]  # of each peak
-    offset, scale = TRUTH["mass_offset_ppm"][injection], np.exp(TRUTH["mass_log_scale"][injection])
+    offset, scale = truth["mass_offset_ppm"][injection], np.exp(truth["mass_log_scale"][injection])
     law = stats.t(4, loc=offset, scale=scale)
     quantile = rng.uniform(law.cdf(-WINDOW_PPM), law.cdf(WINDOW_PPM))
     ppm = np.where(is_background, rng.uniform(-WINDOW_PPM, WINDOW_PPM, n_peaks), law.ppf(quantile))
@@ -78,8 +81,8 @@ def simulate_peaks(rng: np.random.Generator, n_peaks: int = 600) -> SimulatedPea
     n_compounds = int(slots.compound.max()) + 1
     predicted = rng.uniform(0, SPAN_MIN, n_compounds)[slots.compound]
     sd = np.where(rng.random(n_compounds) < 0.5, 0.02, 0.3)[slots.compound]
-    centre = predicted + TRUTH["rt_drift_min"][slots.injection]
-    at_slot = centre + np.hypot(TRUTH["rt_noise_min"], sd) * rng.standard_t(4, slots.peak.size)
+    centre = predicted + truth["rt_drift_min"][slots.injection]
+    at_slot = centre + np.hypot(truth["rt_noise_min"], sd) * rng.standard_t(4, slots.peak.size)
     rt_min = np.where(is_background | is_twin, rng.uniform(0, SPAN_MIN, n_peaks), at_slot[chosen])
     problem = AssignmentProblem(
         offsets=slots.offsets,
@@ -107,6 +110,18 @@ def simulate_peaks(rng: np.random.Generator, n_peaks: int = 600) -> SimulatedPea
         injection_names=("1 positive", "2 positive", "3 positive", "4 positive"),
     )
     return SimulatedPeaks(problem, np.where(is_background | is_twin, -1, chosen))
+
+
+def within_rt_window(simulated: SimulatedPeaks, max_z: float = 6.0) -> SimulatedPeaks:
+    """Without the slots that are farther off in time, as a table's candidates are; their peaks count as null."""
+    problem = simulated.problem
+    keep = np.abs(problem.rt_z) <= max_z
+    kept = {name: getattr(problem, name)[keep] for name in (*SLOT_FIELDS, "peak_of_slot")}
+    sizes = np.bincount(kept["peak_of_slot"], minlength=problem.n_peaks)
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    slot = simulated.slot_of_peak
+    new_slot = np.where((slot >= 0) & keep[slot], np.cumsum(keep)[slot] - 1, -1)
+    return SimulatedPeaks(replace(problem, **kept, offsets=offsets), new_slot)
 
 
 def _draw_slots(rng: np.random.Generator, n_peaks: int) -> _Slots:

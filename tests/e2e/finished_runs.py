@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from run_tools import Run, run
+from run_tools import SETTINGS, Run, run
 
 from compassign.data.simulate import simulate, write_dataset
 from compassign.data.simulation_config import Presence, SimulationConfig
@@ -21,7 +21,6 @@ SMALL = SimulationConfig(
     presence=Presence(log_odds_mean=0.0),
 )
 SEED = 3
-SETTINGS = ("--samples", "500", "--chains", "2", "--label-fraction", "0.3")
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,7 @@ class Run:
         return (self.path / name).read_bytes()
 
 
+SETTINGS = ("--samples", "500", "--chains", "2", "--label-fraction", "0.3")  # of the runs on the small dataset
 TEXTS = frozenset({"peak_id", "compound_id", "assigned_compound", "adduct", "decision", "species"})
 
 

@@ -262,6 +262,7 @@ def _run_summary(summary: RunSummary, directory: RunDirectory) -> str:
             verdict,
             *([advice] if summary.verdict == "failed" else []),
             *_aligned(summary.headline),
+            *summary.notes,
             f"Files: {directory.path} (also {directory.output}/results, models and logs)",
             f"Report: {shlex.join(['compassign', 'report', directory.run_id, '--output', str(directory.output)])}",
         ]

@@ -34,10 +34,11 @@ HEADLINE = ("precision", "recall", "f1", "log_loss", "brier", "ece", "accepted_0
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a command says at its end; `headline` may hold None where there is nothing to score."""
+    """What a command says at its end; `headline` may hold None where there is nothing to score, `notes` are sentences."""
 
     verdict: str
     headline: Mapping[str, float | int | str | None]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ def _write_results(
     write_csv(candidates_table(dataset, candidates, probabilities), output.folder / "candidates.csv")
     hashes = {name: getattr(dataset, name) for name in ("dataset_hash", "labels_hash", "truth_hash")}
     write_json(hashes, output.folder / "run.json")  # the command adds the configuration and how it was started
+    sensitivity = _sensitivity(question, fitted, config)
     document = {
         **asdict(metrics),
         "top1": metrics.top1,
@@ -175,14 +177,15 @@ def _write_results(
         "n_labelled": int(is_labelled.sum()),
         "n_calibrants": int(is_calibrant.sum()),
         "decisions": {name: int((decisions.decision == name).sum()) for name in ("accept", "null", "review")},
-        "sensitivity": _sensitivity(question, fitted, config),
+        "sensitivity": sensitivity,
         "sampler": asdict(verdict),
         "runtime_s": dict(output.progress.runtime_s),
         "versions": installed_versions(),
     }
     write_json(document, output.folder / "assignment_metrics.json")
     numbers = headline(metrics)
-    return RunSummary(verdict.verdict, {name: numbers[name] for name in HEADLINE})
+    notes = (*verdict.reasons, *_describe(sensitivity))
+    return RunSummary(verdict.verdict, {name: numbers[name] for name in HEADLINE}, notes)
 
 
 def _score(question: Question, probabilities: SlotProbabilities, alpha: float) -> tuple[Decisions, Metrics]:
@@ -209,3 +212,15 @@ def _sensitivity(question: Question, fitted: ModelFit, config: RunConfig) -> dic
         _, metrics = _score(question, mean_probabilities(fitted.unlisted(share)), config.alpha)
         result[f"{share:g}"] = headline(metrics)
     return result
+
+
+def _describe(sensitivity: Mapping[str, Mapping[str, float | int | None]]) -> list[str]:
+    """One sentence on how the headline numbers move with the unlisted share; none for a model without it."""
+    if not sensitivity:
+        return []
+    moves = ", ".join(
+        f"{float(share):.0%}: {numbers['accepted_0.05']} accepted"
+        + ("" if numbers["log_loss"] is None else f" and log loss {numbers['log_loss']:.3f}")
+        for share, numbers in sensitivity.items()
+    )
+    return [f"If another share of what is in the sample were missing from the library: {moves}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,12 @@ class AssignmentProblem:
     adduct_names: tuple[str, ...]
     species_names: tuple[str, ...]
     injection_names: tuple[str, ...]
+
+    @cached_property
+    def groups_in_play(self) -> tuple[IntArray, IntArray]:
+        """The isobar groups that are somebody's candidate, and each slot's index into them."""
+        groups, slot = np.unique(self.isobar_group, return_inverse=True)
+        return groups, slot.astype(np.int64)
 
     @property
     def n_peaks(self) -> int:

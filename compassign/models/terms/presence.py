@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Values
-from compassign.units import FloatArray, IntArray
+from compassign.units import FloatArray
 
 ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
 MINOR_ADDUCT_LOG_WEIGHT = -1.5  # most compounds are seen first as their (de)protonated ion
@@ -34,7 +34,7 @@ class Presence:
     def build(self, problem: AssignmentProblem) -> Any:
         """Log weight of every slot against the background, (n_slots,)."""
         eta = pm.Normal("alpha", ALPHA_MEAN, ALPHA_SD) + pt.zeros(problem.n_slots)
-        in_play, group = groups_in_play(problem)
+        in_play, group = problem.groups_in_play
         model = pm.modelcontext(None)
         model.add_coords({"isobar_group": in_play, "adduct": problem.adduct_names, "species": problem.species_names})
         scale = pm.LogNormal("group_sd", np.log(EFFECT_SD), POOL_WIDTH)
@@ -55,7 +55,7 @@ class Presence:
 
     def location(self, problem: AssignmentProblem) -> dict[str, FloatArray]:
         """Every effect at zero, every scale at its prior's location."""
-        in_play, _ = groups_in_play(problem)
+        in_play, _ = problem.groups_in_play
         values = {
             "alpha": np.asarray(ALPHA_MEAN),
             "group_sd": np.asarray(EFFECT_SD),
@@ -71,7 +71,7 @@ class Presence:
 
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
         """NumPy reference of `build`."""
-        _, group = groups_in_play(problem)
+        _, group = problem.groups_in_play
         adduct = problem.adduct[slots]
         eta = values["alpha"][:, None] + _adduct_prior(problem)[adduct]
         eta = eta + values["group_sd"][:, None] * values["group_z"][:, group[slots]]
@@ -86,12 +86,6 @@ class Presence:
     def hyperparameters(self, problem: AssignmentProblem) -> tuple[str, ...]:
         """Everything but the single groups' effects."""
         return tuple(name for name in self.location(problem) if name != "group_z")
-
-
-def groups_in_play(problem: AssignmentProblem) -> tuple[IntArray, IntArray]:
-    """The isobar groups that are somebody's candidate, and each slot's index into them."""
-    in_play, slot = np.unique(problem.isobar_group, return_inverse=True)
-    return in_play, slot.astype(np.int64)
 
 
 def _adduct_prior(problem: AssignmentProblem) -> FloatArray:

@@ -31,7 +31,7 @@ class Retention:
 
     def build(self, problem: AssignmentProblem) -> Any:
         """Log ratio of the slot's RT density to the injection's, (n_slots,); 0 without a prediction."""
-        is_predicted, residual, sd = _residuals(problem)
+        is_predicted, residual, sd = _residuals(problem, slice(None))
         pm.modelcontext(None).add_coords({"injection": problem.injection_names})
         noise = pm.LogNormal("rt_noise_min", np.log(problem.rt_noise_min), NOISE_WIDTH)
         typical = DRIFT_TO_NOISE * problem.rt_noise_min
@@ -54,7 +54,7 @@ class Retention:
 
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
         """NumPy reference of `build`."""
-        is_predicted, residual, sd = (array[slots] for array in _residuals(problem))
+        is_predicted, residual, sd = _residuals(problem, slots)
         drift = values["rt_drift_min"]  # (n_draws, n_injections)
         scale = np.sqrt(values["rt_noise_min"][:, None] ** 2 + sd**2)
         log_q = student.log_density((residual - drift[:, problem.injection[slots]]) / scale, np.log(scale))
@@ -66,8 +66,9 @@ class Retention:
         return tuple(self.location(problem))
 
 
-def _residuals(problem: AssignmentProblem) -> tuple[BoolArray, FloatArray, FloatArray]:
+def _residuals(problem: AssignmentProblem, slots: slice) -> tuple[BoolArray, FloatArray, FloatArray]:
     """Which slots have a prediction, their observed minus predicted RT and its SD in minutes (0 and 1 without)."""
-    is_predicted = np.isfinite(problem.rt_pred_min)
-    residual = np.where(is_predicted, problem.rt_min[problem.peak_of_slot] - problem.rt_pred_min, 0.0)
-    return is_predicted, residual, np.where(is_predicted, problem.rt_pred_sd_min, 1.0)
+    predicted = problem.rt_pred_min[slots]
+    is_predicted = np.isfinite(predicted)
+    residual = np.where(is_predicted, problem.rt_min[problem.peak_of_slot[slots]] - predicted, 0.0)
+    return is_predicted, residual, np.where(is_predicted, problem.rt_pred_sd_min[slots], 1.0)

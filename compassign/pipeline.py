@@ -34,7 +34,7 @@ HEADLINE = ("precision", "recall", "f1", "log_loss", "brier", "ece", "accepted_0
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a command says at its end; `headline` may hold None where there is nothing to score, `notes` are sentences."""
+    """What a command says at its end: numbers (None where there is nothing to score) and sentences."""
 
     verdict: str
     headline: Mapping[str, float | int | str | None]

@@ -166,13 +166,24 @@ def _diagnose(values: Mapping[str, FloatArray]) -> dict[str, _Row]:
         scalars = array.reshape(*array.shape[:2], -1)
         for index in range(scalars.shape[2]):
             label = f"{name}[{index}]" if array.shape[2:] else name
-            column = scalars[:, :, index]
-            table[label] = _Row(
-                rhat=float(array_stats.rhat(column)),
-                ess_bulk=float(array_stats.ess(column, method="bulk")),
-                ess_tail=float(array_stats.ess(column, method="tail", prob=(0.05, 0.95))),
-            )
+            table[label] = _diagnose_scalar(scalars[:, :, index])
     return table
+
+
+def _diagnose_scalar(draws: FloatArray) -> _Row:
+    """Diagnose (n_chains, n_draws); a draw that is not finite counts against all of them, because ranks would hide it.
+
+    A single chain is compared with itself, half against half.
+    """
+    if not np.isfinite(draws).all():
+        return _Row(rhat=math.nan, ess_bulk=0.0, ess_tail=0.0)
+    half = draws.shape[1] // 2
+    chains = draws if draws.shape[0] > 1 else np.concatenate([draws[:, :half], draws[:, -half:]])
+    return _Row(
+        rhat=float(array_stats.rhat(chains)),
+        ess_bulk=float(array_stats.ess(draws, method="bulk")),
+        ess_tail=float(array_stats.ess(draws, method="tail", prob=(0.05, 0.95))),
+    )
 
 
 def _not_informed(draws: Draws, prior_sd: Mapping[str, FloatArray]) -> tuple[str, ...]:

@@ -1,0 +1,40 @@
+"""The RT stage where there is nothing to sample."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from compassign.config import SamplerConfig
+from compassign.data.load import build_dataset
+from compassign.inference import rt_stage
+from compassign.inference.rt_stage import run_rt_stage
+
+PEAKS = pd.DataFrame(
+    {
+        "peak_id": ["p0", "p1"],
+        "species": "plasma",
+        "polarity": "positive",
+        "mz": [181.07, 203.05],
+        "rt_min": [5.0, 9.0],
+        "intensity": 1.0,
+    }
+)
+COMPOUNDS = pd.DataFrame({"compound_id": ["C0", "C1"], "name": "x", "exact_mass": [180.06, 202.05]})
+
+
+@pytest.mark.parametrize(("predicted", "said"), [(None, "carry no information"), ([4.8, np.nan], "used as it is")])
+def test_without_calibrants_nothing_is_sampled(
+    predicted: list[float] | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(rt_stage, "sample")
+    compounds = COMPOUNDS if predicted is None else COMPOUNDS.assign(rt_pred_min=predicted)
+    dataset = build_dataset({"peaks": PEAKS, "compounds": compounds}, {}, "small")
+    stage = run_rt_stage(dataset, SamplerConfig(), 0, lambda share, detail: None)
+    assert stage.verdict is None
+    assert stage.posterior == {}
+    assert len(stage.warnings) == 1
+    assert said in stage.warnings[0]
+    expected = [[np.nan, np.nan]] if predicted is None else [predicted]
+    assert stage.predictions.mean_min == pytest.approx(np.array(expected), nan_ok=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from run_tools import SETTINGS, Run, run
+from run_tools import Run, run
+from study_files import CALIBRANTS, write_study
 
 pytest_plugins = ["finished_runs"]
 pytestmark = [
-    pytest.mark.slow,  # runs of test_run_outputs.py, and four more that sample
+    pytest.mark.slow,  # the run of test_run_outputs.py once more, and three small RT stages
     pytest.mark.xdist_group("small runs"),
 ]
 
@@ -31,15 +32,25 @@ def test_run_json_repeats_a_generative_run_to_the_last_byte(generative_run: Run,
     assert again.metrics["log_loss"] == generative_run.metrics["log_loss"]
 
 
-def test_the_same_seed_gives_the_same_files_and_another_seed_other_ones(
-    lookup_run: Run, small_data: Path, tmp_path: Path
-) -> None:
-    words = ("--data", str(small_data), *SETTINGS, "--model", "lookup")
-    assert same_tables(run(tmp_path, *words), lookup_run)
-    other = run(tmp_path, *words, "--seed", "1")
-    assert not same_tables(other, lookup_run)
-    assert other.metrics["dataset_hash"] == lookup_run.metrics["dataset_hash"]
-    # without labels nothing but the sampler depends on the seed
-    unlabelled = [run(tmp_path, *words, "--label-fraction", "0", "--seed", seed) for seed in ("1", "2")]
-    assert unlabelled[0].metrics["scored_peak_ids_hash"] == unlabelled[1].metrics["scored_peak_ids_hash"]
-    assert not same_tables(*unlabelled)
+def test_the_same_seed_gives_the_same_files_and_another_seed_other_ones(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study", calibrants=CALIBRANTS)
+    words = ("--data", str(folder), "--model", "lookup", "--chains", "2", "--seed")
+    first, again, other = (run(tmp_path / "output", *words, seed) for seed in ("1", "1", "2"))
+    assert len({first.path, again.path, other.path}) == 3
+    assert same_tables(first, again)
+    # without labels to draw, nothing but the sampler depends on the seed
+    assert not same_tables(first, other)
+    assert first.assignments["assigned_compound"].equals(other.assignments["assigned_compound"])
+    assert first.metrics["dataset_hash"] == other.metrics["dataset_hash"]
+
+
+def test_a_changed_dataset_is_not_repeated(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    done = run(tmp_path / "output", "--data", str(folder), "--model", "lookup")
+    record = str(done.path / "results" / "run.json")
+    assert same_tables(run(tmp_path / "output", "--config", record), done)
+    peaks = folder / "peaks.csv"
+    peaks.write_text(peaks.read_text().replace("195.0877", "195.0878"))
+    refused = run(tmp_path / "output", "--config", record).ended
+    assert refused.code == 2
+    assert "the dataset has changed" in refused.err

@@ -20,7 +20,7 @@ from compassign.units import FloatArray
 ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
 MINOR_ADDUCT_LOG_WEIGHT = -1.5  # most compounds are seen first as their (de)protonated ion
 EFFECT_SD = 1.0  # typical pooled SD: a factor of e between two species, groups or adducts
-POOL_WIDTH = 0.7  # log-normal, so that the pooled SDs stay off zero, where effects form a funnel
+POOL_WIDTH = 0.5  # log-normal, so that the pooled SDs stay off zero, where effects form a funnel
 KNOWN_IN_MEAN, KNOWN_IN_SD = 1.0, 1.0  # listed for the species: e times as likely, to be learned
 MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
 

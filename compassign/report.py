@@ -129,12 +129,13 @@ def _table(title: str, header: Iterable[str], rows: Iterable[Sequence[str]]) -> 
 
 def _heading(run_dir: Path, metrics: Document, record: Document) -> RenderableType:
     verdict = metrics.get("verdict")
-    meaning = _VERDICTS.get(str(verdict), "nothing was sampled, so there is nothing to converge")
+    is_judged = _is_sampled(_object(metrics, "sampler")) and verdict in _VERDICTS
+    meaning = _VERDICTS[str(verdict)] if is_judged else "nothing was sampled, so there is nothing to converge"
     lines = [f"Run {run_dir.name}", f"Verdict: {_shown(verdict)} ({meaning})"]
     if _object(_object(record, "config"), "sampler").get("quick") is True:
         lines.append("Quick run: few draws, judged by looser limits.")
     if metrics.get("prior_only") is True:
-        lines.append("Fewer than 20 labels: predicted from the model's priors, nothing was learnt.")
+        lines.append("Predicted from the model's priors, nothing was learnt: prior mode, or too few labels.")
     return Text("\n".join(lines))
 
 
@@ -199,9 +200,15 @@ def _sensitivity(settings: Document) -> RenderableType:
     return _table(title, ("number", *(_share(float(share)) for share in shares)), rows)
 
 
+def _is_sampled(sampler: Document) -> bool:
+    """Whether there is a diagnostic; a failed sampler may have none, but then it has reasons."""
+    figures = (sampler.get(name) for name in ("max_rhat", "min_ess_bulk"))
+    return bool(_list(sampler, "reasons")) or any(figure is not None for figure in figures)
+
+
 def _sampler(sampler: Document) -> RenderableType:
-    if not sampler:
-        return Text("Sampler: none, this model does not sample.\n")
+    if not _is_sampled(sampler):
+        return Text("Sampler: none, nothing was sampled.\n")
     rows = [(meaning, _shown(sampler.get(name))) for name, meaning in _SAMPLER_NUMBERS.items()]
     reasons = [f"Warning: {_shown(reason)}" for reason in _list(sampler, "reasons")] or ["No warnings."]
     not_informed = _list(sampler, "not_informed")

@@ -134,7 +134,7 @@ def test_a_run_without_truth_or_sampler(tmp_path: Path) -> None:
     text = render_report(write_run(tmp_path / "run", metrics, {"config": {}}))
     assert "No scores" in text
     assert "nothing was sampled" in text
-    assert "does not sample" in text
+    assert "Sampler: none, nothing was sampled." in text
     assert "priors" in text
     assert "Calibration" not in text
     assert row(text, "5.0%") == ["4", "2.0%", "0", "-"]

@@ -106,7 +106,7 @@ class RunConfig(BaseModel):
         default=0,
         ge=0,
         le=_MAX_SEED,
-        description="Seed of everything random: simulation, split into labelled and scored peaks, sampling (integer "
+        description="Seed of everything random: split into labelled and scored peaks, sampling (integer "
         "from 0). The same seed repeats a run.",
     )
     label_fraction: float | None = Field(

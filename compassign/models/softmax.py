@@ -16,10 +16,11 @@ from compassign.models.terms.mass import Mass
 from compassign.models.terms.retention import Retention
 from compassign.units import FloatArray
 
-PRESENCE_MEAN = (2.0, 6.0)  # Beta: a candidate is present a quarter of the time, give or take 0.15
+PRESENCE_MEAN = 0.25  # of the Beta prior: a candidate is present a quarter of the time
 PRESENCE_COUNT = 4.0  # observations that the prior of one compound is worth
-LOG_TEMPERATURE_SD = 0.5
-HYPERPARAMETERS = ("presence_mean", "log_temperature", "log_null")
+LOG_TEMPERATURE_SD = 0.5  # half-normal: a temperature below 1 would sharpen densities, which only overfitting rewards
+LOG_NULL_SD = 2.0
+HYPERPARAMETERS = ("log_temperature", "log_null")
 
 
 def fixed_evidence(problem: AssignmentProblem) -> FloatArray:
@@ -35,11 +36,10 @@ def build_softmax_model(problem: AssignmentProblem, part: LabelledPart) -> pm.Mo
     """The PyMC model of the labels; presence has one Beta variable for each compound that a labelled peak may be."""
     compounds, index = np.unique(problem.compound[part.slots], return_inverse=True)
     with pm.Model(coords={"labelled_compound": compounds}) as model:
-        mean = pm.Beta("presence_mean", *PRESENCE_MEAN)
-        a, b = PRESENCE_COUNT * mean, PRESENCE_COUNT * (1 - mean)
+        a, b = PRESENCE_COUNT * PRESENCE_MEAN, PRESENCE_COUNT * (1 - PRESENCE_MEAN)
         presence = pm.Beta("presence", a, b, dims="labelled_compound")
-        temperature = pt.exp(pm.Normal("log_temperature", 0.0, LOG_TEMPERATURE_SD))
-        log_null = pm.Normal("log_null", 0.0, 2.0)
+        temperature = pt.exp(pm.HalfNormal("log_temperature", LOG_TEMPERATURE_SD))
+        log_null = pm.Normal("log_null", 0.0, LOG_NULL_SD)
         evidence = fixed_evidence(problem)[part.slots]
         logit: Any = pt.log(presence) - pt.log1p(-presence)
         log_odds = (logit[index] + evidence) / temperature
@@ -49,13 +49,7 @@ def build_softmax_model(problem: AssignmentProblem, part: LabelledPart) -> pm.Mo
 
 def prior_location() -> dict[str, FloatArray]:
     """A single draw at the priors' location, with no labelled compound."""
-    mean = PRESENCE_MEAN[0] / sum(PRESENCE_MEAN)
-    return {
-        "presence_mean": np.array([mean]),
-        "presence": np.zeros((1, 0)),
-        "log_temperature": np.zeros(1),
-        "log_null": np.zeros(1),
-    }
+    return {"presence": np.zeros((1, 0)), "log_temperature": np.zeros(1), "log_null": np.zeros(1)}
 
 
 def softmax_source(
@@ -67,10 +61,10 @@ def softmax_source(
     the presence that its Beta prior gives, drawn from rng (its mean where there is a single draw).
     """
     in_play, index = np.unique(problem.compound, return_inverse=True)
-    mean = values["presence_mean"][:, None]
-    presence = np.broadcast_to(mean, (mean.shape[0], in_play.size)).copy()
-    if mean.shape[0] > 1:
-        presence = rng.beta(PRESENCE_COUNT * presence, PRESENCE_COUNT * (1 - presence))
+    size = (values["log_null"].size, in_play.size)
+    presence = np.full(size, PRESENCE_MEAN)
+    if size[0] > 1:
+        presence = rng.beta(PRESENCE_COUNT * PRESENCE_MEAN, PRESENCE_COUNT * (1 - PRESENCE_MEAN), size)
     seen = np.unique(problem.compound[part.slots])[: values["presence"].shape[1]]
     presence[:, np.searchsorted(in_play, seen)] = values["presence"]
     presence = np.clip(presence, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)

@@ -61,7 +61,6 @@ def test_labelled_compounds_have_the_presence_that_was_drawn() -> None:
     problem = tiny_problem(LABELS)
     presence = np.array([[0.2, 0.5, 0.9, 0.1], [0.6, 0.3, 0.5, 0.8]])
     values = {
-        "presence_mean": np.array([0.3, 0.4]),
         "presence": presence,
         "log_temperature": np.array([0.0, np.log(2.0)]),
         "log_null": np.array([0.5, -1.0]),
@@ -82,7 +81,6 @@ def test_unlabelled_compounds_are_drawn_from_their_beta() -> None:
     n_draws = 4000
     problem = tiny_problem({4: [2]})
     values = {
-        "presence_mean": np.full(n_draws, 0.25),
         "presence": np.full((n_draws, 1), 0.5),
         "log_temperature": np.zeros(n_draws),
         "log_null": np.zeros(n_draws),
@@ -102,7 +100,6 @@ def test_unlabelled_compounds_are_drawn_from_their_beta() -> None:
 
 def test_presence_at_the_ends_of_its_range_stays_finite() -> None:
     values = {
-        "presence_mean": np.full(2, 0.5),
         "presence": np.array([[0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 1.0, 0.0]]),
         "log_temperature": np.zeros(2),
         "log_null": np.zeros(2),
@@ -119,7 +116,6 @@ def test_model_likelihood_is_the_probability_of_the_labels(rng: np.random.Genera
     model = build_softmax_model(problem, labelled_part(problem))
     function = compile_quickly(model, model.potentials[0])
     values = {
-        "presence_mean": rng.uniform(0.1, 0.9, 5),
         "presence": rng.uniform(0.1, 0.9, (5, 4)),
         "log_temperature": rng.normal(0, 0.5, 5),
         "log_null": rng.normal(0, 1, 5),

@@ -18,8 +18,8 @@ from compassign.candidates import Candidates
 from compassign.data.dataset import Dataset
 from compassign.decisions.fdr import decide
 from compassign.evaluation.metrics import Predictions, evaluate
-from compassign.posterior.assignments import CompoundProbabilities, SlotProbabilities, compound_probabilities
 from compassign.files import written_whole
+from compassign.posterior.assignments import CompoundProbabilities, SlotProbabilities, compound_probabilities
 from compassign.results import (
     candidates_table,
     headline,

@@ -18,7 +18,8 @@ pytestmark = [
     pytest.mark.xdist_group("small runs"),
 ]
 
-MODELS = ("generative", "softmax", "calibrated", "lookup")
+# Named so that `-k generative` selects only the quick tests of the model itself.
+MODELS = (pytest.param("generative", id="main"), "softmax", "calibrated", "lookup")
 ASSIGNMENT_COLUMNS = "peak_id assigned_compound probability adduct pep q_value decision species".split()
 CANDIDATE_COLUMNS = "peak_id compound_id adduct probability hdi_low hdi_high ppm_error rt_z".split()
 PROTON_DA = 1.007276467  # CODATA 2018
@@ -26,11 +27,6 @@ METRIC_KEYS = {
     *"precision recall f1 log_loss brier ece n_scored verdict seed dataset_hash scored_peak_ids_hash".split(),
     *"confusion_matrix fdr calibration sensitivity runtime_s versions".split(),
 }
-
-
-@pytest.fixture(params=MODELS)
-def any_run(request: pytest.FixtureRequest, all_runs: dict[str, Run]) -> Run:
-    return all_runs[str(request.param)]
 
 
 def digits(cell: str) -> int:
@@ -206,7 +202,7 @@ def test_the_trace_holds_the_responsibilities_that_the_tables_summarise(any_run:
     assert values.mean(axis=(0, 1), dtype=np.float64)[mask] == pytest.approx(table["probability"].to_numpy(), abs=1e-6)
 
 
-def test_the_generative_trace_brings_its_hyperparameters(generative_run: Run) -> None:
+def test_the_main_trace_brings_its_hyperparameters(generative_run: Run) -> None:
     with xr.open_datatree(generative_run.path / "models" / "assignment_trace.nc") as tree:
         others = {str(name) for name in tree["posterior"].data_vars} - {"r"}
         assert {"alpha", "mass_offset_ppm"} <= others

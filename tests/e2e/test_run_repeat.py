@@ -21,7 +21,7 @@ def same_tables(first: Run, second: Run) -> bool:
     return all(first.content(name) == second.content(name) for name in TABLES)
 
 
-def test_run_json_repeats_a_generative_run_to_the_last_byte(generative_run: Run, tmp_path: Path) -> None:
+def test_run_json_repeats_a_sampled_run_to_the_last_byte(generative_run: Run, tmp_path: Path) -> None:
     again = run(tmp_path, "--config", str(generative_run.path / "results" / "run.json"))
     assert again.ended.code == 0, again.ended.err
     assert "may not be exactly the same" not in again.ended.err

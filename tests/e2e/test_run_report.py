@@ -35,7 +35,7 @@ def text(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-@pytest.mark.parametrize("model", ["generative", "softmax", "calibrated", "lookup"])
+@pytest.mark.parametrize("model", [pytest.param("generative", id="main"), "softmax", "calibrated", "lookup"])
 class TestSampledRuns:
     pytestmark = shares_runs
 
@@ -100,9 +100,7 @@ class TestNewest:
         named = command("report", newest, "--output", str(small_output))
         assert named.out == ended.out
 
-    def test_only_the_generative_model_shows_what_another_unlisted_share_would_change(
-        self, all_runs: dict[str, Run]
-    ) -> None:
+    def test_only_the_main_model_shows_what_another_unlisted_share_would_change(self, all_runs: dict[str, Run]) -> None:
         title = "If another share of the compounds in the sample were missing from the library"
         assert title in " ".join(" ".join(report(all_runs["generative"])).split())  # the title may be wrapped
         assert "Sensitivity to the unlisted share: this model has none." in report(all_runs["softmax"])

@@ -16,14 +16,10 @@ pytestmark = [
     pytest.mark.xdist_group("small runs"),
 ]
 
-MODELS = ("generative", "softmax", "calibrated", "lookup")
+# Named so that `-k generative` selects only the quick tests of the model itself.
+MODELS = (pytest.param("generative", id="main"), "softmax", "calibrated", "lookup")
 FLOOR = 1e-3  # one confident mistake costs at most log(1000)
 TIE = 1e-8  # the files have nine digits: options closer than this may be either way round
-
-
-@pytest.fixture(params=MODELS)
-def any_run(request: pytest.FixtureRequest, all_runs: dict[str, Run]) -> Run:
-    return all_runs[str(request.param)]
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ from study_files import CALIBRANTS, COMPOUNDS, PEAKS, Content, write_study
 
 Study = Callable[..., Run]
 
-MODELS = ("generative", "softmax", "calibrated", "lookup")
+# Named so that `-k generative` selects only the quick tests of the model itself.
+MODELS = (pytest.param("generative", id="main"), "softmax", "calibrated", "lookup")
 ONE_PEAK = "\n".join(PEAKS.splitlines()[:2]) + "\n"
 NO_RT = "\n".join(line.rpartition(",")[0] for line in COMPOUNDS.splitlines())
 PROTON_DA = 1.007276467

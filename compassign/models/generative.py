@@ -37,7 +37,7 @@ def default_terms() -> GenerativeTerms:
 
 
 def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -> pm.Model:
-    """The PyMC model whose only likelihood is the potential `log_likelihood` with dims (peak,).
+    """The PyMC model whose only likelihood is the potential `log_likelihood`, (n_peaks,).
 
     Data that may change without a new compilation (labels, the unlisted share, every slot array) are `pm.Data`.
     """

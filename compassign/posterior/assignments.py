@@ -16,7 +16,7 @@ class SlotProbabilities:
     """Posterior means over the ragged slots of `compassign.candidates.Candidates`; slots and null of a peak sum to 1.
 
     slot, slot_low, slot_high, slot_mcse : (n_slots,) mean responsibility, ends of its 94 % highest-density interval
-        (0 to 1), Monte-Carlo error of the mean (NaN for a model without draws).
+        (0 to 1), Monte-Carlo error of the mean (0 for a model without draws).
     null, null_low, null_high, null_mcse : (n_peaks,) the same for the null, both of its parts together.
     unlisted : (n_peaks,) the part of `null` that is a compound which the library lacks, 0 to `null`.
     evidence : term name -> (n_slots,) mean log evidence against the background, nats.

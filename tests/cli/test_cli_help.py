@@ -72,7 +72,7 @@ def test_help_has_examples_that_work_and_all_exit_codes(
 
     def execute(config: RunConfig, staging: Path, progress: object) -> object:
         executed.append(config)
-        return type("Summary", (), {"verdict": "converged", "headline": {}})
+        return type("Summary", (), {"verdict": "converged", "headline": {}, "notes": ()})
 
     module.__dict__["execute"] = execute
     monkeypatch.setitem(sys.modules, "compassign.pipeline", module)

@@ -23,6 +23,7 @@ from compassign.progress import Progress
 class Summary:
     verdict: str
     headline: dict[str, float | int | str | None]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass

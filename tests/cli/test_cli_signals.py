@@ -26,7 +26,7 @@ def execute(config, staging, progress):
         if config.seed:
             print("staged", flush=True)
             threading.Event().wait(60)
-    return types.SimpleNamespace(verdict="converged", headline={})
+    return types.SimpleNamespace(verdict="converged", headline={}, notes=())
 
 module = types.ModuleType("compassign.pipeline")
 module.execute = execute

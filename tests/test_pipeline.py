@@ -107,7 +107,8 @@ def test_a_model_is_never_given_the_truth() -> None:
         np.testing.assert_array_equal(values, getattr(without.problem, name), err_msg=name)
 
 
-@pytest.mark.parametrize("model", ["generative", "softmax", "calibrated", "lookup"])
+# Named so that `-k generative` selects only the quick tests of the model itself.
+@pytest.mark.parametrize("model", [pytest.param("generative", id="main"), "softmax", "calibrated", "lookup"])
 def test_prior_mode_writes_a_complete_run_without_sampling(tmp_path: Path, model: ModelName) -> None:
     folder = write_folder(tmp_path / "data", truth=TRUTH)
     config = RunConfig(model=model, mode="prior", data=folder, label_fraction=0.0, sampler=QUIET)

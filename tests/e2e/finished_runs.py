@@ -101,7 +101,8 @@ def generative_run(finish: Finish) -> Run:
     return done
 
 
-@pytest.fixture(params=MODELS)
+# Named so that `-k generative` selects only the quick tests of the model itself.
+@pytest.fixture(params=MODELS, ids=["main", *MODELS[1:]])
 def any_run(request: pytest.FixtureRequest, all_runs: dict[str, Run]) -> Run:
     """The run of each model in turn."""
     return all_runs[str(request.param)]

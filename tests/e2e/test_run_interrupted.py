@@ -17,10 +17,7 @@ from run_tools import files, run
 
 from compassign.runs import newest_complete
 
-pytestmark = [
-    pytest.mark.slow,  # a process of its own imports and compiles before it can be interrupted at its sampling
-    pytest.mark.xdist_group("interrupted"),
-]
+pytestmark = pytest.mark.slow  # a process of its own imports and compiles before it can be interrupted at its sampling
 
 ENDLESS = ("--model", "lookup", "--samples", "1000000", "--chains", "2")
 LIMIT_S = 240.0  # compilation on a busy machine

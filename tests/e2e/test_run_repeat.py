@@ -9,10 +9,7 @@ from run_tools import Run, run
 from study_files import CALIBRANTS, write_study
 
 pytest_plugins = ["finished_runs"]
-pytestmark = [
-    pytest.mark.slow,  # the run of test_run_outputs.py once more, and three small RT stages
-    pytest.mark.xdist_group("small runs"),
-]
+pytestmark = pytest.mark.slow  # the run of test_run_outputs.py once more, and three small RT stages
 
 TABLES = ("results/candidates.csv", "results/peak_assignments.csv")
 

@@ -11,11 +11,6 @@ from study_files import write_study
 
 pytest_plugins = ["finished_runs"]
 
-shares_runs = [
-    pytest.mark.slow,  # shares the runs of test_run_outputs.py
-    pytest.mark.xdist_group("small runs"),
-]
-
 
 def report(done: Run) -> list[str]:
     """The report's lines."""
@@ -35,75 +30,78 @@ def text(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-@pytest.mark.parametrize("model", [pytest.param("generative", id="main"), "softmax", "calibrated", "lookup"])
-class TestSampledRuns:
-    pytestmark = shares_runs
-
-    def test_configuration_scores_and_verdict(self, all_runs: dict[str, Run], model: str) -> None:
-        done = all_runs[model]
-        lines = report(done)
-        assert lines[0] == f"Run {done.path.name}"
-        assert lines[1].startswith(f"Verdict: {done.metrics['verdict']} (")
-        assert row(lines, "model") == [model]
-        assert row(lines, "seed") == ["0"]
-        assert row(lines, "label_fraction") == ["0.3"]
-        assert row(lines, "sampler.draws") == ["500"]
-        assert row(lines, "sampler.chains") == ["2"]
-        assert any(f"Scores on {done.metrics['n_scored']} peaks that the fit did not see" in line for line in lines)
-        for name in ("precision", "recall", "f1", "log_loss", "brier", "ece"):
-            assert row(lines, name)[0] == text(done.metrics[name])
-
-    def test_calls_and_calibration(self, all_runs: dict[str, Run], model: str) -> None:
-        done = all_runs[model]
-        lines = report(done)
-        for call, counts in zip(
-            ("correct compound", "wrong compound", "null"), done.metrics["confusion_matrix"], strict=True
-        ):
-            assert row(lines, call) == [str(count) for count in counts]
-        calibration = done.metrics["calibration"]
-        start = next(position for position, line in enumerate(lines) if "Calibration of the calls" in line)
-        rows = [line.split() for line in lines[start:] if re.match(r"\s*[\d.]+ to [\d.]+ ", line)]
-        shown = [
-            [f"{low:.4g}", "to", f"{low + 0.1:.4g}", str(count), text(mean), text(share)]
-            for low, count, mean, share in zip(
-                calibration["bin_edges"],
-                calibration["count"],
-                calibration["mean_probability"],
-                calibration["frequency"],
-                strict=False,
-            )
-            if count
-        ]
-        assert rows == shown
-
-    def test_sampler_and_runtime(self, all_runs: dict[str, Run], model: str) -> None:
-        done = all_runs[model]
-        lines, sampler = report(done), done.metrics["sampler"]
-        assert row(lines, "largest R-hat of a parameter") == [text(sampler["max_rhat"])]
-        assert row(lines, "smallest bulk effective sample size") == [text(sampler["min_ess_bulk"])]
-        assert row(lines, "smallest tail effective sample size") == [text(sampler["min_ess_tail"])]
-        assert row(lines, "divergent draws") == [str(sampler["n_divergences"])]
-        warnings = [line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")]
-        assert len(warnings) == len(sampler["reasons"])
-        for stage in ("retention times", "fit", "responsibilities"):
-            assert row(lines, stage) == [f"{done.metrics['runtime_s'][stage]:.1f}"]
-        assert float(row(lines, "total")[0]) == pytest.approx(sum(done.metrics["runtime_s"].values()), abs=0.1)
+@pytest.mark.slow  # shares the runs of test_run_outputs.py
+def test_configuration_scores_and_verdict(any_run: Run) -> None:
+    done = any_run
+    lines = report(done)
+    assert lines[0] == f"Run {done.path.name}"
+    assert lines[1].startswith(f"Verdict: {done.metrics['verdict']} (")
+    assert row(lines, "model") == [done.metrics["model"]]
+    assert row(lines, "seed") == ["0"]
+    assert row(lines, "label_fraction") == ["0.3"]
+    assert row(lines, "sampler.draws") == ["500"]
+    assert row(lines, "sampler.chains") == ["2"]
+    assert any(f"Scores on {done.metrics['n_scored']} peaks that the fit did not see" in line for line in lines)
+    for name in ("precision", "recall", "f1", "log_loss", "brier", "ece"):
+        assert row(lines, name)[0] == text(done.metrics[name])
 
 
-class TestNewest:
-    pytestmark = shares_runs
+@pytest.mark.slow  # shares the runs of test_run_outputs.py
+def test_calls_and_calibration(any_run: Run) -> None:
+    done = any_run
+    lines = report(done)
+    for call, counts in zip(
+        ("correct compound", "wrong compound", "null"), done.metrics["confusion_matrix"], strict=True
+    ):
+        assert row(lines, call) == [str(count) for count in counts]
+    calibration = done.metrics["calibration"]
+    start = next(position for position, line in enumerate(lines) if "Calibration of the calls" in line)
+    rows = [line.split() for line in lines[start:] if re.match(r"\s*[\d.]+ to [\d.]+ ", line)]
+    shown = [
+        [f"{low:.4g}", "to", f"{low + 0.1:.4g}", str(count), text(mean), text(share)]
+        for low, count, mean, share in zip(
+            calibration["bin_edges"],
+            calibration["count"],
+            calibration["mean_probability"],
+            calibration["frequency"],
+            strict=False,
+        )
+        if count
+    ]
+    assert rows == shown
 
-    def test_without_a_name_the_newest_run_is_reported(self, small_output: Path, all_runs: dict[str, Run]) -> None:
-        newest = max(done.path.name for done in all_runs.values())
-        ended = command("report", "--output", str(small_output))
-        assert ended.out.startswith(f"Run {newest}\n")
-        named = command("report", newest, "--output", str(small_output))
-        assert named.out == ended.out
 
-    def test_only_the_main_model_shows_what_another_unlisted_share_would_change(self, all_runs: dict[str, Run]) -> None:
-        title = "If another share of the compounds in the sample were missing from the library"
-        assert title in " ".join(" ".join(report(all_runs["generative"])).split())  # the title may be wrapped
-        assert "Sensitivity to the unlisted share: this model has none." in report(all_runs["softmax"])
+@pytest.mark.slow  # shares the runs of test_run_outputs.py
+def test_sampler_and_runtime(any_run: Run) -> None:
+    done = any_run
+    lines, sampler = report(done), done.metrics["sampler"]
+    assert row(lines, "largest R-hat of a parameter") == [text(sampler["max_rhat"])]
+    assert row(lines, "smallest bulk effective sample size") == [text(sampler["min_ess_bulk"])]
+    assert row(lines, "smallest tail effective sample size") == [text(sampler["min_ess_tail"])]
+    assert row(lines, "divergent draws") == [str(sampler["n_divergences"])]
+    warnings = [line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")]
+    assert len(warnings) == len(sampler["reasons"])
+    for stage in ("retention times", "fit", "responsibilities"):
+        assert row(lines, stage) == [f"{done.metrics['runtime_s'][stage]:.1f}"]
+    assert float(row(lines, "total")[0]) == pytest.approx(sum(done.metrics["runtime_s"].values()), abs=0.1)
+
+
+@pytest.mark.slow  # shares the runs of test_run_outputs.py
+def test_only_the_main_model_shows_what_another_unlisted_share_would_change(any_run: Run) -> None:
+    title = "If another share of the compounds in the sample were missing from the library"
+    lines = report(any_run)
+    is_shown = title in " ".join(" ".join(lines).split())  # the title may be wrapped
+    assert is_shown == (any_run.metrics["model"] == "generative")
+    assert ("Sensitivity to the unlisted share: this model has none." in lines) != is_shown
+
+
+def test_without_a_name_the_newest_run_is_reported(tmp_path: Path) -> None:
+    words = ("--data", str(write_study(tmp_path / "study")), "--model", "lookup")
+    older, newer = run(tmp_path / "output", *words), run(tmp_path / "output", *words)
+    assert report(older)[0] == f"Run {older.path.name}"
+    ended = command("report", "--output", str(tmp_path / "output"))
+    assert ended.out.startswith(f"Run {newer.path.name}\n")
+    assert command("report", newer.path.name, "--output", str(tmp_path / "output")).out == ended.out
 
 
 def test_a_run_without_truth_and_without_sampling_is_reported_as_such(tmp_path: Path) -> None:

@@ -11,13 +11,8 @@ import pytest
 from run_tools import Run
 
 pytest_plugins = ["finished_runs"]
-pytestmark = [
-    pytest.mark.slow,  # shares the runs of test_run_outputs.py
-    pytest.mark.xdist_group("small runs"),
-]
+pytestmark = pytest.mark.slow  # shares the runs of test_run_outputs.py
 
-# Named so that `-k generative` selects only the quick tests of the model itself.
-MODELS = (pytest.param("generative", id="main"), "softmax", "calibrated", "lookup")
 FLOOR = 1e-3  # one confident mistake costs at most log(1000)
 TIE = 1e-8  # the files have nine digits: options closer than this may be either way round
 

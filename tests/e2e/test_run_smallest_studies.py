@@ -9,10 +9,7 @@ import xarray as xr
 from run_tools import files, run
 from study_files import COMPOUNDS, PEAKS, write_study
 
-pytestmark = [
-    pytest.mark.slow,  # each form of the model is compiled
-    pytest.mark.xdist_group("interrupted"),  # balances the group of the small runs
-]
+pytestmark = pytest.mark.slow  # each form of the model is compiled
 
 FIRST_PEAK = "\n".join(PEAKS.splitlines()[:2])
 

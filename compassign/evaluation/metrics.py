@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from compassign.data.dataset import Answers
+from compassign.data.hashes import hash_ids
 from compassign.decisions.fdr import Decisions, accepted_at, q_values
 from compassign.posterior.assignments import CompoundProbabilities, peak_of_entry
 from compassign.units import BoolArray, FloatArray, IntArray
@@ -113,14 +113,6 @@ class Metrics:
     scored_peak_ids_hash: str
 
 
-def hash_peak_ids(peak_ids: Iterable[str]) -> str:
-    """SHA-256 of a set of peaks, so that two fits can be seen to be scored on the same ones.
-
-    Returns a hex digest that does not depend on the order.
-    """
-    return hashlib.sha256("\n".join(sorted(peak_ids)).encode()).hexdigest()
-
-
 def score_peaks(predictions: Predictions, truth: Answers) -> PeakScores:
     """Score every peak that has a truth.
 
@@ -200,7 +192,7 @@ def evaluate(predictions: Predictions, truth: Answers | None, scored_peaks: Coll
         confusion_matrix=None if truth is None else _confusion_matrix(scores, is_scored),
         fdr={f"{alpha:g}": _fdr_level(predictions.decisions, kept, alpha) for alpha in FDR_LEVELS},
         calibration=calibration,
-        scored_peak_ids_hash=hash_peak_ids(predictions.peak_id[i] for i in kept.peak),
+        scored_peak_ids_hash=hash_ids(predictions.peak_id[i] for i in kept.peak),
     )
 
 

@@ -28,6 +28,7 @@ from compassign.progress import Progress
 from compassign.results import candidates_table, headline, peak_assignments_table, write_csv, write_json
 from compassign.units import BoolArray
 
+N_SHOWN = 20  # messages of one kind
 SENSITIVITY_SHARES = (0.05, 0.10, 0.20)
 HEADLINE = ("precision", "recall", "f1", "log_loss", "brier", "ece", "accepted_0.05", "false_share_0.05")
 
@@ -101,11 +102,14 @@ def ask(
     """
     windows = Windows(config.mass_window_ppm, config.rt_window_sd, config.adducts)
     candidates = build_candidates(dataset, predictions, windows)
-    clamped = clamped_calibrants(dataset, candidates)
+    found = clamped_calibrants(dataset, candidates)
+    clamped = {peak_id: answer for peak_id, answer in found.items() if peak_id not in dataset.labels}
     labelled = replace(dataset, labels={**clamped, **dataset.labels})
     candidates, messages = add_labelled(candidates, labelled, predictions)
-    for message in messages:
+    for message in messages[:N_SHOWN]:
         progress.warn(message)
+    if messages[N_SHOWN:]:
+        progress.warn(f"... and {len(messages) - N_SHOWN} more labels outside the windows")
     if not candidates.compound.size:
         progress.warn("no peak has a candidate in the library: every peak is null. Do polarity, masses and units fit?")
     problem = build_problem(labelled, candidates, predictions, config.unlisted_share)

@@ -92,6 +92,7 @@ def test_a_label_outranks_a_calibrant_and_sets_are_not_known() -> None:
         "p5": frozenset({"caf"}),
     }
     assert asked.known.tolist() == [True, False, False, False, True]
+    assert not asked.calibrants  # p1 has a calibrant's time, but somebody said that it is null
     # the compound outside the window became a candidate of its peak, with a warning
     slots = slice(*asked.candidates.offsets[4:6])
     assert 0 in asked.candidates.compound[slots]

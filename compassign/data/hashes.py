@@ -114,5 +114,7 @@ def hash_answers(answers: Mapping[str, Iterable[str]]) -> str:
 
 
 def hash_ids(ids: Iterable[str]) -> str:
-    """SHA-256 hex digest of a set of ids, such as the scored peaks': sorted, one a line, so that any tool can repeat it."""
+    """SHA-256 hex digest of a set of ids, such as the scored peaks': sorted, one a line, so that any tool can repeat
+    it.
+    """
     return hashlib.sha256("\n".join(sorted(set(ids))).encode()).hexdigest()

@@ -53,6 +53,10 @@ class SamplerConfig(BaseModel):
         ge=1,
         description="Independent chains (count). Four, so that one that is stuck stands out against the others.",
     )
+    backend: Literal["nutpie", "pymc"] = Field(
+        default="nutpie",
+        description="Sampler (nutpie or pymc). PyMC's own is many times slower; it is for machines without nutpie.",
+    )
     target_accept: float = Field(
         default=0.9,
         ge=0.5,

@@ -78,13 +78,13 @@ def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
         split = split_labels(dataset, fraction, config.seed)
         visible = replace(dataset, labels=split.labels)
     with progress.stage("retention times"):
-        rt_stage = run_rt_stage(visible, config.sampler, config.seed, progress.advance)
+        rt_stage = run_rt_stage(visible, config.sampler, config.seed, progress)
         for message in rt_stage.warnings:
             progress.warn(message)
     with progress.stage("candidates"):
         question = ask(visible, rt_stage.predictions, split.scored, config, progress)
     with progress.stage("fit"):
-        fitted = fit(question.problem, config, progress.advance)
+        fitted = fit(question.problem, config, progress)
     with progress.stage("responsibilities"):
         probabilities, check = _responsibilities(question, fitted, config, staging / "models", progress)
         write_rt_trace(staging / "models" / "rt_trace.nc", rt_stage.posterior, rt_stage.predictions)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -15,13 +16,47 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBar
 
-from compassign.errors import CompAssignError
+from compassign.errors import CompAssignError, RunCancelledError
 
 LOGGER = logging.getLogger("compassign")
 
 BAR_AFTER_S = 2.0  # a bar that flashes by says nothing
 LINE_STEP = 0.1  # share of a stage between two plain lines
 LINE_EVERY_S = 2.0  # and the least time between them, so that a fast stage does not flood the log
+
+
+@dataclass(frozen=True)
+class ChainProgress:
+    """Where one chain is: draw of n_draws (tuning included), divergences after tuning, and its step size."""
+
+    chain: int
+    draw: int
+    n_draws: int
+    is_tuning: bool
+    n_divergences: int
+    step_size: float
+
+
+@dataclass(frozen=True)
+class SamplingProgress:
+    """Where a sampler is; eta_s is the time left in seconds, None while nothing can be said."""
+
+    chains: tuple[ChainProgress, ...]
+    eta_s: float | None
+
+    @property
+    def share(self) -> float:
+        """Finished share of all draws, 0 to 1."""
+        return sum(chain.draw for chain in self.chains) / max(sum(chain.n_draws for chain in self.chains), 1)
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        draw, total = sum(chain.draw for chain in self.chains), sum(chain.n_draws for chain in self.chains)
+        n_divergences = sum(chain.n_divergences for chain in self.chains)
+        step = min((chain.step_size for chain in self.chains), default=0.0)
+        tuning = ", tuning" if any(chain.is_tuning for chain in self.chains) else ""
+        eta = "" if self.eta_s is None else f", {self.eta_s:.0f} s left"
+        return f"{draw} of {total} draws, {n_divergences} divergences, step size {step:.3g}{tuning}{eta}"
 
 
 class Progress(Protocol):
@@ -37,6 +72,14 @@ class Progress(Protocol):
         """Say that `fraction` (0 to 1) of the current stage is done; may be called from any thread."""
         ...
 
+    def sampling(self, state: SamplingProgress) -> None:
+        """Say where the sampler of the current stage is; may be called from any thread."""
+        ...
+
+    def check(self) -> None:
+        """Raise RunCancelledError if somebody has asked for the run to stop."""
+        ...
+
     def warn(self, message: str) -> None:
         """Tell the user something that they should know when they read the results."""
         ...
@@ -50,11 +93,13 @@ class SilentProgress:
     """Progress for Python and tests: keeps times and messages, shows nothing.
 
     runtime_s : stage -> seconds, added up if a stage is entered again. warnings : in the order they came.
+    cancelled : set it, from any thread, to stop the run at the next opportunity.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.runtime_s: dict[str, float] = {}
         self.warnings: list[str] = []
+        self.cancelled = threading.Event()
         self._clock = clock
         self._lock = threading.RLock()
 
@@ -74,6 +119,15 @@ class SilentProgress:
         """Say that `fraction` (0 to 1, clipped) of the current stage is done; may be called from any thread."""
         with self._lock:
             self._move(min(max(fraction, 0.0), 1.0), detail)
+
+    def sampling(self, state: SamplingProgress) -> None:
+        """Show the sampler's line; may be called from any thread."""
+        self.advance(state.share, str(state))
+
+    def check(self) -> None:
+        """Raise RunCancelledError if `cancelled` is set."""
+        if self.cancelled.is_set():
+            raise RunCancelledError("the run was cancelled")
 
     def warn(self, message: str) -> None:
         """Keep the message; the same one twice is kept once."""

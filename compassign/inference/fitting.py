@@ -9,14 +9,16 @@ from functools import partial
 import numpy as np
 import pymc as pm
 
-from compassign.config import ModelName, RunConfig
-from compassign.inference.sampling import Draws, OnProgress, sample
-from compassign.models import calibrated, generative, lookup, softmax
+from compassign.config import ModelName, RunConfig, SamplerConfig
+from compassign.inference.native import NativeModel, compile_model
+from compassign.inference.sampling import Draws, sample
+from compassign.models import calibrated, generative, lookup, reliability, softmax
 from compassign.models.draws import Block, DrawSource
 from compassign.models.generative import GenerativeTerms
 from compassign.models.labelled import labelled_part
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Values
+from compassign.progress import Progress
 from compassign.units import FloatArray
 
 PRIOR_DRAWS = 500  # SD of the prior to 3 %
@@ -41,12 +43,12 @@ class ModelFit:
     unlisted: Callable[[float], DrawSource] | None = None
 
 
-Fitter = Callable[[AssignmentProblem, RunConfig, OnProgress], ModelFit]
+Fitter = Callable[[AssignmentProblem, RunConfig, Progress], ModelFit]
 
 
-def fit(problem: AssignmentProblem, config: RunConfig, on_progress: OnProgress) -> ModelFit:
+def fit(problem: AssignmentProblem, config: RunConfig, progress: Progress) -> ModelFit:
     """Fit the model that the configuration names; with `mode="prior"` nothing is sampled."""
-    return FITTERS[config.model](problem, config, on_progress)
+    return FITTERS[config.model](problem, config, progress)
 
 
 def generative_source(
@@ -56,23 +58,56 @@ def generative_source(
 
     def block(peaks: slice) -> Block:
         evidence = generative.term_evidence(problem, terms, values, peaks)
-        return generative.to_block(generative.peak_posterior(problem, terms, evidence, peaks), evidence)
+        said = reliability.emission(problem, values, peaks)
+        return generative.to_block(generative.peak_posterior(problem, terms, evidence, peaks, said), evidence)
 
     return DrawSource(problem.offsets, *shape, block)
 
 
-def _fit_generative(problem: AssignmentProblem, config: RunConfig, on_progress: OnProgress) -> ModelFit:
+@dataclass(frozen=True)
+class GenerativeEngine:
+    """The generative model, compiled: fits to other labels, unlisted shares or data of the same structure reuse it.
+
+    prior_sd : SDs of the hyperparameters under the prior.
+    """
+
+    terms: GenerativeTerms
+    native: NativeModel
+    prior_sd: Mapping[str, FloatArray]
+
+    def fit(self, problem: AssignmentProblem, settings: SamplerConfig, seed: int, progress: Progress) -> ModelFit:
+        """Sample the posterior of a problem; compiles nothing.
+
+        Raises SamplingError where the problem needs other parameters than the one that was compiled.
+        """
+        native = self.native.with_model(generative.build_generative_model(problem, self.terms))
+        return self.describe(problem, sample(native, settings, seed, progress))
+
+    def describe(self, problem: AssignmentProblem, draws: Draws) -> ModelFit:
+        """The fit that draws of the parameters amount to."""
+        at_share = partial(_at_share, problem, self.terms, draws.flat(), draws.is_divergent.shape)
+        names = generative.hyperparameters(problem, self.terms)
+        return ModelFit("r", at_share(problem.unlisted_share), False, draws, names, self.prior_sd, at_share)
+
+
+def compile_generative(problem: AssignmentProblem, terms: GenerativeTerms, seed: int) -> GenerativeEngine:
+    """Compile the generative model for problems of the structure of this one.
+
+    seed : of the draws from the prior that `prior_sd` is computed from.
+    """
+    model = generative.build_generative_model(problem, terms)
+    names = generative.hyperparameters(problem, terms)
+    return GenerativeEngine(terms, compile_model(model), _prior_sd(model, names, seed))
+
+
+def _fit_generative(problem: AssignmentProblem, config: RunConfig, progress: Progress) -> ModelFit:
     terms = generative.default_terms()
     if config.mode == "prior" or not problem.n_slots:
         values: Values = generative.prior_location(problem, terms)
         at_share = partial(_at_share, problem, terms, values, (1, 1))
         return ModelFit("r", at_share(problem.unlisted_share), is_prior_only=True, unlisted=at_share)
-    model = generative.build_generative_model(problem, terms)
-    draws = sample(model, config.sampler, config.seed, on_progress)
-    names = tuple(name for term in terms.all for name in term.hyperparameters(problem))
-    at_share = partial(_at_share, problem, terms, draws.flat(), draws.is_divergent.shape)
-    prior_sd = _prior_sd(model, names, config.seed)
-    return ModelFit("r", at_share(problem.unlisted_share), False, draws, names, prior_sd, at_share)
+    engine = compile_generative(problem, terms, config.seed)
+    return engine.fit(problem, config.sampler, config.seed, progress)
 
 
 def _at_share(
@@ -82,26 +117,26 @@ def _at_share(
     return generative_source(replace(problem, unlisted_share=unlisted_share), terms, values, shape)
 
 
-def _fit_softmax(problem: AssignmentProblem, config: RunConfig, on_progress: OnProgress) -> ModelFit:
+def _fit_softmax(problem: AssignmentProblem, config: RunConfig, progress: Progress) -> ModelFit:
     part = labelled_part(problem)
     rng = np.random.default_rng(config.seed)
     if config.mode == "prior" or not part.is_enough:
         source = softmax.softmax_source(problem, part, softmax.prior_location(), (1, 1), rng)
         return ModelFit("p", source, is_prior_only=True)
     model = softmax.build_softmax_model(problem, part)
-    draws = sample(model, config.sampler, config.seed, on_progress)
+    draws = sample(model, config.sampler, config.seed, progress)
     source = softmax.softmax_source(problem, part, draws.flat(), draws.is_divergent.shape, rng)
     names = softmax.HYPERPARAMETERS
     return ModelFit("p", source, False, draws, names, _prior_sd(model, names, config.seed))
 
 
-def _fit_calibrated(problem: AssignmentProblem, config: RunConfig, on_progress: OnProgress) -> ModelFit:
+def _fit_calibrated(problem: AssignmentProblem, config: RunConfig, progress: Progress) -> ModelFit:
     if config.mode == "prior" or not labelled_part(problem).is_enough:
         source = calibrated.calibrated_source(problem, calibrated.prior_location(), 1.0, (1, 1))
         return ModelFit("p", source, is_prior_only=True)
     held_out = calibrated.temperature_peaks(problem, np.random.default_rng(config.seed))
     model = calibrated.build_calibrated_model(problem, labelled_part(problem, ~held_out))
-    draws = sample(model, config.sampler, config.seed, on_progress)
+    draws = sample(model, config.sampler, config.seed, progress)
     values = draws.flat()
     temperature = calibrated.fit_temperature(problem, labelled_part(problem, held_out), values)
     source = calibrated.calibrated_source(problem, values, temperature, draws.is_divergent.shape)
@@ -109,7 +144,7 @@ def _fit_calibrated(problem: AssignmentProblem, config: RunConfig, on_progress: 
     return ModelFit("p", source, False, draws, names, _prior_sd(model, names, config.seed))
 
 
-def _fit_lookup(problem: AssignmentProblem, config: RunConfig, on_progress: OnProgress) -> ModelFit:
+def _fit_lookup(problem: AssignmentProblem, config: RunConfig, progress: Progress) -> ModelFit:
     return ModelFit("p", lookup.lookup_source(problem))
 
 

@@ -9,7 +9,7 @@ from compassign.candidates import RtPredictions
 from compassign.config import SamplerConfig
 from compassign.data.dataset import Dataset
 from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, judge
-from compassign.inference.sampling import OnProgress, sample
+from compassign.inference.sampling import sample
 from compassign.models.retention import (
     build_retention_model,
     hyperparameters,
@@ -17,6 +17,7 @@ from compassign.models.retention import (
     untrained_predictions,
 )
 from compassign.models.retention_design import build_design
+from compassign.progress import Progress
 from compassign.units import FloatArray
 
 # This stage is so small that its compilation costs more than any care in sampling it.
@@ -38,7 +39,7 @@ class RtStage:
     warnings: tuple[str, ...] = ()
 
 
-def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, on_progress: OnProgress) -> RtStage:
+def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, progress: Progress) -> RtStage:
     """Predict every compound's RT in every species."""
     design = build_design(dataset)
     if not design.rt_min.size:
@@ -50,7 +51,7 @@ def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, on_progre
             "target_accept": max(settings.target_accept, MIN_TARGET_ACCEPT),
         }
     )
-    draws = sample(build_retention_model(design), careful, seed, on_progress, "low_rank")
+    draws = sample(build_retention_model(design), careful, seed, progress, "low_rank")
     verdict = judge(draws, hyperparameters(design), NO_RESPONSIBILITIES, settings, {})
     return RtStage(predict(design, draws.flat()), draws.values, verdict)
 

@@ -1,4 +1,4 @@
-"""The one function that samples: No-U-Turn sampling by nutpie, with progress and a clean stop."""
+"""The one function that samples: No-U-Turn sampling with progress as it goes, and a clean stop."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ import nutpie
 import pymc as pm
 
 from compassign.config import SamplerConfig
-from compassign.errors import SamplingError
+from compassign.errors import RunCancelledError, SamplingError
+from compassign.inference.native import POSITION, NativeModel, compile_model
+from compassign.progress import ChainProgress, Progress, SamplingProgress
 from compassign.units import BoolArray, FloatArray
 
 Adaptation = Literal["diag", "low_rank"]
-OnProgress = Callable[[float, str], None]
-"""Called with the finished share (0 to 1) and a line of detail, from another thread."""
+_POLL_S = 0.02  # how long a finished or cancelled run may go unnoticed
+_REPORT_MS = 250
 
 
 @dataclass(frozen=True)
 class Draws:
     """Posterior draws of the free variables.
 
-    values : name -> (n_chains, n_draws, ...). is_divergent : (n_chains, n_draws). compile_s, sampling_s : wall-clock
+    values : name -> (n_chains, n_draws, ...). is_divergent, energy : (n_chains, n_draws). sampling_s : wall-clock
     seconds.
     """
 
     values: Mapping[str, FloatArray]
     is_divergent: BoolArray
-    compile_s: float
+    energy: FloatArray
     sampling_s: float
 
     @property
@@ -45,40 +47,42 @@ class Draws:
 
 
 def sample(
-    model: pm.Model, settings: SamplerConfig, seed: int, on_progress: OnProgress, adaptation: Adaptation = "diag"
+    model: pm.Model | NativeModel,
+    settings: SamplerConfig,
+    seed: int,
+    progress: Progress,
+    adaptation: Adaptation = "diag",
 ) -> Draws:
     """Draw from a model's posterior; the same seed, model, data and versions give the same draws.
 
-    adaptation : form of the mass matrix; `low_rank` for small posteriors with strong correlations.
+    model : a compiled one is sampled as it is. adaptation : form of the mass matrix of nutpie; `low_rank` for small
+    posteriors with strong correlations.
 
-    Raises SamplingError where no chain can start or a chain dies. An interruption stops the chains and keeps nothing.
+    Raises SamplingError where no chain can start or a chain dies, RunCancelledError where `progress` was cancelled. An
+    interruption stops the chains; in either case nothing is kept.
     """
     started = time.perf_counter()
-    compiled = nutpie.compile_pymc_model(model, var_names=[variable.name for variable in model.free_RVs])
-    compiled_at = time.perf_counter()
-    tree = _run(compiled, settings, seed, on_progress, adaptation)
-    names = [str(variable.name) for variable in model.free_RVs]
-    posterior = tree["posterior"]
+    if settings.backend == "pymc" and isinstance(model, pm.Model):
+        tree, values = _run_pymc(model, settings, seed, progress)
+    else:
+        native = compile_model(model) if isinstance(model, pm.Model) else model
+        tree = _run_nutpie(native, settings, seed, progress, adaptation)
+        values = native.constrain(tree["posterior"][POSITION].to_numpy().astype(np.float64))
+    statistics = tree["sample_stats"]
     return Draws(
-        values={name: posterior[name].to_numpy().astype(np.float64) for name in names},
-        is_divergent=tree["sample_stats"]["diverging"].to_numpy().astype(np.bool_),
-        compile_s=compiled_at - started,
-        sampling_s=time.perf_counter() - compiled_at,
+        values=values,
+        is_divergent=statistics["diverging"].to_numpy().astype(np.bool_),
+        energy=statistics["energy"].to_numpy().astype(np.float64),
+        sampling_s=time.perf_counter() - started,
     )
 
 
-def _run(compiled: Any, settings: SamplerConfig, seed: int, on_progress: OnProgress, adaptation: Adaptation) -> Any:
-    """Run the chains in the background and wait for them, so that an interruption can stop them."""
-
-    def report(chains: list[Any]) -> None:
-        done = sum(chain.finished_draws for chain in chains)
-        total = sum(chain.total_draws for chain in chains)
-        divergences = sum(chain.divergences for chain in chains)
-        step = min((chain.step_size for chain in chains), default=0.0)
-        on_progress(done / max(total, 1), f"{done} of {total} draws, {divergences} divergences, step size {step:.3g}")
-
+def _run_nutpie(
+    model: NativeModel, settings: SamplerConfig, seed: int, progress: Progress, adaptation: Adaptation
+) -> Any:
+    """Run the chains in the background and wait for them, so that a cancellation or an interruption can stop them."""
     sampler = nutpie.sample(
-        compiled,
+        model.for_nutpie(),
         draws=settings.draws,
         tune=settings.tune,
         chains=settings.chains,
@@ -88,14 +92,65 @@ def _run(compiled: Any, settings: SamplerConfig, seed: int, on_progress: OnProgr
         target_accept=settings.target_accept,
         save_warmup=False,
         progress_bar=False,
-        progress_callback=report,
-        progress_rate=500,
+        progress_callback=_reporter(progress),
+        progress_rate=_REPORT_MS,
         blocking=False,
     )
     try:
+        while not sampler.is_finished:
+            progress.check()
+            time.sleep(_POLL_S)
         return sampler.wait()
     except RuntimeError as error:
         raise SamplingError(f"the sampler stopped: {error}") from error
     except BaseException:
         sampler.cancel()
         raise
+
+
+def _reporter(progress: Progress) -> Callable[[list[Any]], None]:
+    """What nutpie calls from its own thread with the state of its chains."""
+    started = time.perf_counter()
+
+    def report(chains: list[Any]) -> None:
+        states = tuple(
+            ChainProgress(
+                index, chain.finished_draws, chain.total_draws, chain.tuning, chain.divergences, chain.step_size
+            )
+            for index, chain in enumerate(chains)
+        )
+        share = SamplingProgress(states, None).share
+        eta = (time.perf_counter() - started) * (1.0 - share) / share if share else None
+        progress.sampling(SamplingProgress(states, eta))
+
+    return report
+
+
+def _run_pymc(
+    model: pm.Model, settings: SamplerConfig, seed: int, progress: Progress
+) -> tuple[Any, dict[str, FloatArray]]:
+    """PyMC's own sampler, for machines that nutpie does not run on: slower, and silent until it ends.
+
+    An interrupted sampler of PyMC returns what it has; that is no result and counts as cancelled.
+    """
+    progress.check()
+    try:
+        tree = pm.sample(
+            draws=settings.draws,
+            tune=settings.tune,
+            chains=settings.chains,
+            cores=min(settings.chains, os.cpu_count() or 1),
+            random_seed=seed,
+            target_accept=settings.target_accept,
+            nuts_sampler="pymc",
+            progressbar=False,
+            compute_convergence_checks=False,
+            model=model,
+        )
+    except (RuntimeError, pm.exceptions.SamplingError) as error:
+        raise SamplingError(f"the sampler stopped: {error}") from error
+    posterior = tree["posterior"]
+    values = {str(v.name): posterior[v.name].to_numpy().astype(np.float64) for v in model.free_RVs}
+    if (posterior.sizes["chain"], posterior.sizes["draw"]) != (settings.chains, settings.draws):
+        raise RunCancelledError("the sampler was interrupted")
+    return tree, values

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 
+from compassign.models import reliability
 from compassign.models.draws import Block
-from compassign.models.mixture import Evidence, MixtureInputs, PeakPosterior, log_likelihood, posterior, twin_weight
+from compassign.models.fused.layout import lay_out
+from compassign.models.fused.op import fused_log_likelihood
+from compassign.models.mixture import (
+    NOTHING_SAID,
+    Emission,
+    Evidence,
+    MixtureInputs,
+    PeakPosterior,
+    log_likelihood,
+    posterior,
+    twin_weight,
+)
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Term, Values
 from compassign.models.terms.mass import Mass
@@ -37,27 +51,57 @@ def default_terms() -> GenerativeTerms:
 
 
 def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -> pm.Model:
-    """The PyMC model whose only likelihood is the potential `log_likelihood`, (n_peaks,).
+    """The PyMC model that is sampled: its likelihood is one fused Op, the potential `log_likelihood`, a scalar.
 
-    Data that may change without a new compilation (labels, the unlisted share, every slot array) are `pm.Data`.
+    A term that the kernel does not know is a plain graph beside it. What comes from the problem is `pm.Data`.
     """
     with pm.Model() as model:
+        presence, mass = terms.presence.parameters(problem), terms.mass.parameters(problem)
+        rest = {term: term.parameters(problem) for term in terms.rest}
+        in_kernel = [term for term in terms.rest if isinstance(term, Retention)]
+        n_injections = len(problem.injection_names)
+        retention = rest.pop(in_kernel[0]) if in_kernel else {"noise": pt.ones(()), "drift": pt.zeros(n_injections)}
+        data, order = lay_out(problem, bool(in_kernel))
+        shared = [pm.Data(name, values) for name, values in data._asdict().items()]
+        extra: Any = sum(term.contribution(problem, of_term) for term, of_term in rest.items())
+        parameters: dict[str, Any] = {
+            "effects": pt.concatenate([presence["species"], presence["group"], presence["adduct"]]),
+            "known_effect": presence["known_in"],
+            "mass_offset_ppm": mass["offset"],
+            "mass_log_scale": mass["log_scale"],
+            "rt_noise_min": retention["noise"],
+            "rt_drift_min": retention["drift"],
+            "reliability": pt.concatenate([np.ones(1), reliability.reliability(problem)]),
+            "extra": extra[pm.Data("slot_order", order)] if rest else pt.zeros(0),
+        }
+        pm.Potential("log_likelihood", fused_log_likelihood(shared, parameters))
+    return model
+
+
+def build_reference_model(problem: AssignmentProblem, terms: GenerativeTerms) -> pm.Model:
+    """The same model as a plain graph, which defines it: the potential `log_likelihood` is (n_peaks,)."""
+    with pm.Model() as model:
+        presence, mass, *rest = [term.contribution(problem, term.parameters(problem)) for term in terms.all]
+        of_slots, of_nulls = reliability.log_emission(problem, reliability.reliability(problem))
         inputs = MixtureInputs(
-            n_peaks=problem.n_peaks,
             peak_of_slot=pm.Data("peak_of_slot", problem.peak_of_slot),
-            slot_allowed=pm.Data("slot_allowed", problem.slot_allowed.astype(np.float64)),
-            null_allowed=pm.Data("null_allowed", problem.null_allowed.astype(np.float64)),
+            slot_emission=pm.Data("slot_allowed", problem.slot_allowed.astype(np.float64)) * pt.exp(of_slots),
+            null_emission=pm.Data("null_allowed", problem.null_allowed.astype(np.float64)) * pt.exp(of_nulls),
             twin_weight=pm.Data("twin_weight", twin_weight(problem.unlisted_share)),
         )
-        rest = [term.build(problem) for term in terms.rest]
-        per_peak = log_likelihood(inputs, terms.presence.build(problem), terms.mass.build(problem), sum(rest))
-        pm.Potential("log_likelihood", per_peak)
+        pm.Potential("log_likelihood", log_likelihood(inputs, presence, mass, sum(rest)))
     return model
 
 
 def prior_location(problem: AssignmentProblem, terms: GenerativeTerms) -> dict[str, FloatArray]:
     """The prior's location of every free variable as a single draw, each with a leading axis of length 1."""
-    return {name: value[None] for term in terms.all for name, value in term.location(problem).items()}
+    locations = [*(term.location(problem) for term in terms.all), reliability.location(problem)]
+    return {name: value[None] for location in locations for name, value in location.items()}
+
+
+def hyperparameters(problem: AssignmentProblem, terms: GenerativeTerms) -> tuple[str, ...]:
+    """Names of the free variables that the convergence verdict judges."""
+    return (*(name for term in terms.all for name in term.hyperparameters(problem)), *reliability.location(problem))
 
 
 def slots_of(problem: AssignmentProblem, peaks: slice) -> slice:
@@ -74,12 +118,16 @@ def term_evidence(
 
 
 def peak_posterior(
-    problem: AssignmentProblem, terms: GenerativeTerms, evidence: dict[str, FloatArray], peaks: slice
+    problem: AssignmentProblem,
+    terms: GenerativeTerms,
+    evidence: dict[str, FloatArray],
+    peaks: slice,
+    emission: Emission = NOTHING_SAID,
 ) -> PeakPosterior:
-    """Responsibilities of a run of peaks from the evidence of `term_evidence`."""
+    """Responsibilities of a run of peaks from the evidence of `term_evidence` and the emission of statements."""
     log_weight = evidence[terms.presence.name]
     rest = sum((evidence[term.name] for term in terms.rest), np.zeros_like(log_weight))
-    return posterior(problem, Evidence(log_weight, evidence[terms.mass.name], rest), peaks)
+    return posterior(problem, Evidence(log_weight, evidence[terms.mass.name], rest, emission), peaks)
 
 
 def to_block(peaks: PeakPosterior, evidence: dict[str, FloatArray]) -> Block:

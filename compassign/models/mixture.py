@@ -5,8 +5,9 @@ k, m_k and q_k its mass and RT density ratios, and t = lambda / (1 - lambda) the
 
     L = log[1 + sum_k w_k m_k (q_k + t)] - log[1 + (1 + t) sum_k w_k]
 
-A label keeps the options it names: the first bracket loses the background and the twins, or the slots. Everything is
-summed in linear space without overflow because the background's 1 bounds the sum from below and Student-t tails fall
+A label keeps the options it names: the first bracket loses the background and the twins, or the slots. A statement of
+somebody who may be wrong multiplies each option by its emission instead (`compassign.models.reliability`). Everything
+is summed in linear space without overflow because the background's 1 bounds the sum from below and Student-t tails fall
 off as powers.
 """
 
@@ -35,35 +36,48 @@ def log_likelihood(inputs: MixtureInputs, log_weight: Any, log_mass: Any, log_re
     """
     weight = pt.exp(log_weight)
     twin = weight * pt.exp(log_mass)
-    listed = twin * pt.exp(log_rest) * inputs.slot_allowed
-    null_part = inputs.null_allowed * (1.0 + inputs.twin_weight * _sum_by_peak(inputs, twin))
+    listed = twin * pt.exp(log_rest) * inputs.slot_emission
+    null_part = inputs.null_emission * (1.0 + inputs.twin_weight * _sum_by_peak(inputs, twin))
     total_weight = 1.0 + (1.0 + inputs.twin_weight) * _sum_by_peak(inputs, weight)
     return pt.log(null_part + _sum_by_peak(inputs, listed)) - pt.log(total_weight)
 
 
 @dataclass(frozen=True)
 class MixtureInputs:
-    """What the mixture reads as PyTensor variables: peak_of_slot, slot_allowed (n_slots,), null_allowed (n_peaks,)."""
+    """What the mixture reads in PyTensor: peak_of_slot, slot_emission (n_slots,), null_emission (n_peaks,)."""
 
-    n_peaks: int
     peak_of_slot: Any
-    slot_allowed: Any
-    null_allowed: Any
+    slot_emission: Any
+    null_emission: Any
     twin_weight: Any
 
 
 def _sum_by_peak(inputs: MixtureInputs, slot_values: Any) -> Any:
     """(n_slots,) -> (n_peaks,)."""
-    return pt.zeros(inputs.n_peaks)[inputs.peak_of_slot].inc(slot_values)
+    return pt.zeros(inputs.null_emission.shape)[inputs.peak_of_slot].inc(slot_values)
+
+
+@dataclass(frozen=True)
+class Emission:
+    """Probability of what was said about a run of peaks given each slot, (n_draws, n_slots), and null, (n_draws,
+    n_peaks).
+    """
+
+    slot: FloatArray
+    null: FloatArray
+
+
+NOTHING_SAID = Emission(np.ones((1, 1)), np.ones((1, 1)))
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Log contributions of a run of slots, one row a draw: log_weight, log_mass, log_rest, all (n_draws, n_slots)."""
+    """Evidence about a run of peaks, one row a draw: log_weight, log_mass, log_rest (n_draws, n_slots) in logs."""
 
     log_weight: FloatArray
     log_mass: FloatArray
     log_rest: FloatArray
+    emission: Emission = NOTHING_SAID
 
 
 @dataclass(frozen=True)
@@ -85,14 +99,14 @@ def posterior(problem: AssignmentProblem, evidence: Evidence, peaks: slice) -> P
     """
     offsets = problem.offsets[peaks.start : peaks.stop + 1]
     starts = offsets - offsets[0]
-    allowed = problem.slot_allowed[offsets[0] : offsets[-1]]
-    null_allowed = problem.null_allowed[peaks].astype(np.float64)
+    slot_emission = problem.slot_allowed[offsets[0] : offsets[-1]] * evidence.emission.slot
+    null_emission = problem.null_allowed[peaks] * evidence.emission.null
     t = twin_weight(problem.unlisted_share)
     weight = np.exp(evidence.log_weight)
     twin = np.exp(evidence.log_weight + evidence.log_mass)
-    listed = twin * np.exp(evidence.log_rest) * allowed
-    unlisted = null_allowed * t * segment_sum(twin, starts)
-    background = np.broadcast_to(null_allowed, unlisted.shape)
+    listed = twin * np.exp(evidence.log_rest) * slot_emission
+    unlisted = null_emission * t * segment_sum(twin, starts)
+    background = np.broadcast_to(null_emission, unlisted.shape)
     total = background + unlisted + segment_sum(listed, starts)
     normaliser = 1.0 + (1.0 + t) * segment_sum(weight, starts)
     return PeakPosterior(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,9 +11,11 @@ import pandas as pd
 from compassign.candidates import Candidates, RtPredictions, peak_of_slot
 from compassign.data.dataset import Dataset
 from compassign.models.rt_density import log_rt_density
+from compassign.models.statements import Statements, no_statements
 from compassign.units import BoolArray, FloatArray, IntArray
 
 SAME_RT_MIN = 5e-4  # calibrants and peaks are read from tables rounded to 0.001 min
+MIN_DECIMALS = 3  # an RT that is rounded more coarsely is shared by too many peaks to identify one
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class AssignmentProblem:
     measurement's SD.
     is_known_in : (n_slots,) the library says that the compound occurs in the peak's species.
     slot_allowed, null_allowed : (n_slots,), (n_peaks,) False where a label excludes the option; is_labelled :
-    (n_peaks,).
+    (n_peaks,). statements : what was said by annotators who may be wrong, apart from those labels.
     unlisted_share : lambda, the share of real compounds that the library lacks; fixed in a fit.
     """
 
@@ -55,6 +57,7 @@ class AssignmentProblem:
     adduct_names: tuple[str, ...]
     species_names: tuple[str, ...]
     injection_names: tuple[str, ...]
+    statements: Statements = field(default_factory=no_statements)
 
     @cached_property
     def groups_in_play(self) -> tuple[IntArray, IntArray]:
@@ -122,9 +125,12 @@ def clamped_calibrants(dataset: Dataset, candidates: Candidates) -> dict[str, fr
     """The peaks that trained the RT stage, each with its compound: they have a calibrant's species, injection and RT.
 
     Where several peaks fit a calibrant (other adducts of the compound elute with it), all of them are clamped. An RT is
-    the same when it agrees within 0.0005 min, the rounding of tables.
+    the same when it agrees within 0.0005 min, the rounding of tables. No peak is clamped where the RTs of peaks or
+    calibrants are rounded to fewer than 3 decimals of a minute: then isomers share the RT of a calibrant by chance.
     """
     calibrants, peaks = dataset.calibrants, dataset.peaks
+    if _is_rounded(peaks["rt_min"]) or _is_rounded(calibrants["rt_min"]):
+        return {}
     compound_ids = dataset.compounds["compound_id"].to_numpy()
     rows = peak_of_slot(candidates)
     slots = pd.DataFrame(
@@ -142,6 +148,11 @@ def clamped_calibrants(dataset: Dataset, candidates: Candidates) -> dict[str, fr
     matched = pairs[is_same_time & is_same_injection].drop_duplicates("peak_id")
     pairs_of_ids = zip(matched["peak_id"].tolist(), matched["compound_id"].tolist(), strict=True)
     return {peak_id: frozenset({compound_id}) for peak_id, compound_id in pairs_of_ids}
+
+
+def _is_rounded(rt_min: pd.Series[float]) -> bool:
+    """Whether all RTs have fewer than MIN_DECIMALS decimals; true of none at all."""
+    return bool(np.allclose(rt_min, rt_min.round(MIN_DECIMALS - 1), rtol=0.0, atol=1e-9))
 
 
 def _index(column: pd.Series[str]) -> tuple[tuple[str, ...], IntArray]:

@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 
 from compassign.models import student
 from compassign.models.problem import AssignmentProblem
-from compassign.models.terms.base import Values
+from compassign.models.terms.base import Graph, Values, add_dimension
 from compassign.units import FloatArray
 
 OFFSET_SD_PPM = 3.0  # calibrated instruments drift by a few ppm
@@ -25,21 +25,26 @@ class Mass:
     name = "mass"
     explanation = "How well the mass fits, after the injection's own offset and spread, against any mass in the window."
 
-    def build(self, problem: AssignmentProblem) -> Any:
-        """Log ratio of the slot's mass density to the uniform one over the window, (n_slots,)."""
-        pm.modelcontext(None).add_coords({"injection": problem.injection_names})
+    def parameters(self, problem: AssignmentProblem) -> Graph:
+        """`offset` in ppm and `log_scale` of every injection, (n_injections,) each."""
+        add_dimension("injection", problem.injection_names)
         if len(problem.injection_names) == 1:
             offset = pm.Normal("mass_offset_ppm", 0.0, OFFSET_SD_PPM, dims="injection")
             log_scale = pm.Normal("mass_log_scale", LOG_SCALE_MEAN, LOG_SCALE_SD, dims="injection")
-        else:
-            centre = pm.Normal("mass_offset_mean_ppm", 0.0, OFFSET_SD_PPM)
-            spread = pm.LogNormal("mass_offset_sd_ppm", np.log(POOL_OFFSET_PPM), POOL_WIDTH)
-            offset = pm.Normal("mass_offset_ppm", centre, spread, dims="injection")
-            typical = pm.Normal("mass_log_scale_mean", LOG_SCALE_MEAN, LOG_SCALE_SD)
-            width = pm.LogNormal("mass_log_scale_sd", np.log(POOL_LOG_SCALE), POOL_WIDTH)
-            log_scale = pm.Normal("mass_log_scale", typical, width, dims="injection")
-        window = problem.mass_window_ppm
-        scale = pt.exp(log_scale)
+            return {"offset": offset, "log_scale": log_scale}
+        centre = pm.Normal("mass_offset_mean_ppm", 0.0, OFFSET_SD_PPM)
+        spread = pm.LogNormal("mass_offset_sd_ppm", np.log(POOL_OFFSET_PPM), POOL_WIDTH)
+        typical = pm.Normal("mass_log_scale_mean", LOG_SCALE_MEAN, LOG_SCALE_SD)
+        width = pm.LogNormal("mass_log_scale_sd", np.log(POOL_LOG_SCALE), POOL_WIDTH)
+        return {
+            "offset": pm.Normal("mass_offset_ppm", centre, spread, dims="injection"),
+            "log_scale": pm.Normal("mass_log_scale", typical, width, dims="injection"),
+        }
+
+    def contribution(self, problem: AssignmentProblem, parameters: Graph) -> Any:
+        """Log ratio of the slot's mass density to the uniform one over the window, (n_slots,)."""
+        offset, log_scale = parameters["offset"], parameters["log_scale"]
+        window, scale = problem.mass_window_ppm, pt.exp(log_scale)
         covered = student.cdf((window - offset) / scale, pt.sqrt) - student.cdf((-window - offset) / scale, pt.sqrt)
         log_uniform_ratio = np.log(2 * window) - pt.log(covered)  # (n_injections,)
         injection = pm.Data("slot_injection", problem.injection)
@@ -59,7 +64,7 @@ class Mass:
         return values
 
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
-        """NumPy reference of `build`."""
+        """NumPy reference of `contribution`."""
         offset, log_scale = values["mass_offset_ppm"], values["mass_log_scale"]  # (n_draws, n_injections)
         window, scale = problem.mass_window_ppm, np.exp(log_scale)
         covered = student.cdf((window - offset) / scale) - student.cdf((-window - offset) / scale)

@@ -14,7 +14,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from compassign.models.problem import AssignmentProblem
-from compassign.models.terms.base import Values
+from compassign.models.terms.base import Graph, Values, add_dimension
 from compassign.units import FloatArray
 
 ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
@@ -31,27 +31,34 @@ class Presence:
     name = "presence"
     explanation = "How common the composition, adduct and species are among the peaks, against the background."
 
-    def build(self, problem: AssignmentProblem) -> Any:
-        """Log weight of every slot against the background, (n_slots,)."""
-        eta = pm.Normal("alpha", ALPHA_MEAN, ALPHA_SD) + pt.zeros(problem.n_slots)
-        in_play, group = problem.groups_in_play
-        model = pm.modelcontext(None)
-        model.add_coords({"isobar_group": in_play, "adduct": problem.adduct_names, "species": problem.species_names})
+    def parameters(self, problem: AssignmentProblem) -> Graph:
+        """Log effects: `species` (n_species,) with the overall level, `group`, `adduct`, and the scalar `known_in`."""
+        add_dimension("isobar_group", problem.groups_in_play[0].tolist())
+        add_dimension("adduct", problem.adduct_names)
+        add_dimension("species", problem.species_names)
         scale = pm.LogNormal("group_sd", np.log(EFFECT_SD), POOL_WIDTH)
-        eta += (scale * pm.Normal("group_z", dims="isobar_group"))[pm.Data("slot_isobar_group", group)]
-        adduct = pm.Data("slot_adduct", problem.adduct)
-        eta += pm.Data("adduct_log_weight", _adduct_prior(problem), dims="adduct")[adduct]
-        if len(problem.adduct_names) > 1:
-            spread = pm.LogNormal("adduct_sd", np.log(EFFECT_SD), POOL_WIDTH)
-            eta += pm.ZeroSumNormal("adduct_effect", sigma=spread, dims="adduct")[adduct]
+        effects = {
+            "species": pm.Normal("alpha", ALPHA_MEAN, ALPHA_SD) + pt.zeros(len(problem.species_names)),
+            "group": scale * pm.Normal("group_z", dims="isobar_group"),
+            "adduct": pm.Data("adduct_log_weight", _adduct_prior(problem)),
+            "known_in": pt.zeros(()),
+        }
         if len(problem.species_names) > 1:
             spread = pm.LogNormal("species_sd", np.log(EFFECT_SD), POOL_WIDTH)
-            effect = pm.ZeroSumNormal("species_effect", sigma=spread, dims="species")
-            eta += effect[pm.Data("slot_species", problem.species)]
+            effects["species"] += pm.ZeroSumNormal("species_effect", sigma=spread, dims="species")
+        if len(problem.adduct_names) > 1:
+            spread = pm.LogNormal("adduct_sd", np.log(EFFECT_SD), POOL_WIDTH)
+            effects["adduct"] += pm.ZeroSumNormal("adduct_effect", sigma=spread, dims="adduct")
         if problem.is_known_in.any():
-            known = pm.Data("slot_known_in", problem.is_known_in.astype(np.float64))
-            eta += pm.Normal("known_in_effect", KNOWN_IN_MEAN, KNOWN_IN_SD) * known
-        return eta
+            effects["known_in"] = pm.Normal("known_in_effect", KNOWN_IN_MEAN, KNOWN_IN_SD)
+        return effects
+
+    def contribution(self, problem: AssignmentProblem, parameters: Graph) -> Any:
+        """Log weight of every slot against the background, (n_slots,)."""
+        eta = parameters["group"][pm.Data("slot_isobar_group", problem.groups_in_play[1])]
+        eta += parameters["adduct"][pm.Data("slot_adduct", problem.adduct)]
+        eta += parameters["species"][pm.Data("slot_species", problem.species)]
+        return eta + parameters["known_in"] * pm.Data("slot_known_in", problem.is_known_in.astype(np.float64))
 
     def location(self, problem: AssignmentProblem) -> dict[str, FloatArray]:
         """Every effect at zero, every scale at its prior's location."""
@@ -70,7 +77,7 @@ class Presence:
         return values
 
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
-        """NumPy reference of `build`."""
+        """NumPy reference of `contribution`."""
         _, group = problem.groups_in_play
         adduct = problem.adduct[slots]
         eta = values["alpha"][:, None] + _adduct_prior(problem)[adduct]

@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 
 from compassign.models import student
 from compassign.models.problem import AssignmentProblem
-from compassign.models.terms.base import Values
+from compassign.models.terms.base import Graph, Values, add_dimension
 from compassign.units import BoolArray, FloatArray
 
 NOISE_WIDTH = 0.7  # log-normal: the noise of one measurement within a factor of 2 of what the RT stage saw
@@ -29,18 +29,22 @@ class Retention:
     name = "retention"
     explanation = "How well the retention time fits the prediction, against any peak of the injection."
 
-    def build(self, problem: AssignmentProblem) -> Any:
+    def parameters(self, problem: AssignmentProblem) -> Graph:
+        """The scalar `noise` in minutes and `drift` of every injection in minutes, (n_injections,)."""
+        add_dimension("injection", problem.injection_names)
+        typical = DRIFT_TO_NOISE * problem.rt_noise_min
+        noise = pm.LogNormal("rt_noise_min", pm.Data("log_rt_noise", np.log(problem.rt_noise_min)), NOISE_WIDTH)
+        several = len(problem.injection_names) > 1
+        log_typical = pm.Data("log_rt_drift", np.log(typical))
+        drift_sd = pm.LogNormal("rt_drift_sd_min", log_typical, POOL_WIDTH) if several else pt.exp(log_typical)
+        return {"noise": noise, "drift": pm.Normal("rt_drift_min", 0.0, drift_sd, dims="injection")}
+
+    def contribution(self, problem: AssignmentProblem, parameters: Graph) -> Any:
         """Log ratio of the slot's RT density to the injection's, (n_slots,); 0 without a prediction."""
         is_predicted, residual, sd = _residuals(problem, slice(None))
-        pm.modelcontext(None).add_coords({"injection": problem.injection_names})
-        noise = pm.LogNormal("rt_noise_min", np.log(problem.rt_noise_min), NOISE_WIDTH)
-        typical = DRIFT_TO_NOISE * problem.rt_noise_min
-        several = len(problem.injection_names) > 1
-        drift_sd = pm.LogNormal("rt_drift_sd_min", np.log(typical), POOL_WIDTH) if several else typical
-        drift = pm.Normal("rt_drift_min", 0.0, drift_sd, dims="injection")
-        centred = pm.Data("slot_rt_residual", residual) - drift[pm.Data("slot_rt_injection", problem.injection)]
-        scale = pt.sqrt(noise**2 + pm.Data("slot_rt_variance", sd**2))
-        log_q = student.log_density(centred / scale, pt.log(scale), pt.log1p)
+        drift = parameters["drift"][pm.Data("slot_rt_injection", problem.injection)]
+        scale = pt.sqrt(parameters["noise"] ** 2 + pm.Data("slot_rt_variance", sd**2))
+        log_q = student.log_density((pm.Data("slot_rt_residual", residual) - drift) / scale, pt.log(scale), pt.log1p)
         log_g = pm.Data("slot_log_rt_density", problem.log_rt_density[problem.peak_of_slot])
         return pm.Data("slot_has_prediction", is_predicted.astype(np.float64)) * (log_q - log_g)
 
@@ -53,7 +57,7 @@ class Retention:
         return values
 
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
-        """NumPy reference of `build`."""
+        """NumPy reference of `contribution`."""
         is_predicted, residual, sd = _residuals(problem, slots)
         drift = values["rt_drift_min"]  # (n_draws, n_injections)
         scale = np.sqrt(values["rt_noise_min"][:, None] ** 2 + sd**2)

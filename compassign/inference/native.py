@@ -1,0 +1,255 @@
+"""A PyMC model as machine code that nutpie calls without Python: compiled once, kept on disk, data swapped at will.
+
+nutpie can compile a model itself, but does it anew in every process, for every data variable and length. Here the
+graph is compiled for any lengths, and both it and the C function around it come from PyTensor's cache of compiled code
+when a process has been through this before. `fastmath` is off: with it, the same seed gives other draws when the code
+comes from the cache than when it was just compiled.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numba
+import numpy as np
+import pymc as pm
+import pytensor
+from llvmlite import ir
+from numba.core import types
+from nutpie.compile_pymc import CompiledPyMCModel
+from pymc.pytensorf import rewrite_pregrad
+from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
+from scipy.special import expit
+
+from compassign.errors import SamplingError
+from compassign.units import FloatArray
+
+POSITION = "position"  # name of the one variable that nutpie sees: all free variables, unconstrained, in a row
+INITIAL_JITTER = 1.0  # half-width of the uniform jitter around the initial point, the custom of Stan and PyMC
+_POINTER = types.CPointer(types.float64)
+_LOGP_SIGNATURE = types.int64(types.uint64, _POINTER, _POINTER, _POINTER, types.CPointer(types.uint64))
+_EXPAND_SIGNATURE = types.int64(types.uint64, types.uint64, _POINTER, _POINTER, types.CPointer(types.uint64))
+
+
+@dataclass(frozen=True)
+class Free:
+    """A free variable in the unconstrained vector: its name, its shape there, and how it becomes the variable."""
+
+    name: str
+    shape: tuple[int, ...]
+    constrain: Callable[[FloatArray], FloatArray]
+
+    @property
+    def size(self) -> int:
+        """Number of elements in the unconstrained vector."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class NativeModel:
+    """A compiled model and its data.
+
+    free : in the order of the unconstrained vector. data : name -> array, in the order of the compiled function.
+    initial : (n_dim,) where chains start, give or take the jitter. logp, expand : C functions for nutpie.
+    """
+
+    free: tuple[Free, ...]
+    data: Mapping[str, Any]
+    initial: FloatArray
+    logp: Any
+    expand: Any
+
+    @property
+    def n_dim(self) -> int:
+        """Length of the unconstrained vector."""
+        return int(self.initial.size)
+
+    def with_model(self, model: pm.Model) -> NativeModel:
+        """The same compiled code for a model that differs in its data and in the lengths of its dimensions only.
+
+        Raises SamplingError where it has other variables.
+        """
+        free, initial = _free_variables(model)
+        known, data = _data_of(model), {}
+        for name, old in self.data.items():
+            if name not in known or known[name].ndim != old.ndim:
+                raise SamplingError(f"{name}: the model has no such data variable of {old.ndim} dimensions")
+            data[name] = np.array(known[name], dtype=old.dtype, order="C")
+        if [variable.name for variable in free] != [variable.name for variable in self.free]:
+            raise SamplingError("the model has other free variables than the one that was compiled")
+        return replace(self, free=free, data=data, initial=initial)
+
+    def log_density(self, position: FloatArray) -> tuple[float, FloatArray]:
+        """Log density and gradient at an unconstrained point, (n_dim,); for tests and timings."""
+        value, gradient, table = np.zeros(()), np.zeros(self.n_dim), self._table()
+        place = np.ascontiguousarray(position, dtype=np.float64)
+        call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)(self.logp.address)
+        call(self.n_dim, *(array.ctypes.data for array in (place, gradient, value, table)))
+        return float(value), gradient
+
+    def constrain(self, positions: FloatArray) -> dict[str, FloatArray]:
+        """Free variables of unconstrained vectors, (n_chains, n_draws, n_dim) -> name -> (n_chains, n_draws, ...)."""
+        result, start = {}, 0
+        for variable in self.free:
+            part = positions[..., start : start + variable.size].reshape(*positions.shape[:-1], *variable.shape)
+            result[variable.name] = variable.constrain(part)
+            start += variable.size
+        return result
+
+    def for_nutpie(self) -> CompiledPyMCModel:
+        """The model in the form that nutpie samples."""
+        table, half = self._table(), INITIAL_JITTER
+
+        def initial_point(seed: int | None) -> FloatArray:
+            return self.initial + np.random.default_rng(seed).uniform(-half, half, self.n_dim)
+
+        return CompiledPyMCModel(
+            dims={},
+            compiled_logp_func=self.logp,
+            compiled_expand_func=self.expand,
+            initial_point_func=initial_point,
+            shared_data=dict(self.data),
+            shared_var_keys={},
+            user_data=table,
+            n_expanded=self.n_dim,
+            shape_info=([POSITION], [slice(0, self.n_dim)], [(self.n_dim,)]),
+            logp_func=None,
+            expand_func=None,
+            _n_dim=self.n_dim,
+            _shapes={POSITION: (self.n_dim,)},
+            _coords={},
+            reparameterized_names=[],
+        )
+
+    def _table(self) -> Any:
+        """What the C function reads: the size of each free variable, then address and shape of each data array."""
+        entries = [variable.size for variable in self.free]
+        for array in self.data.values():
+            entries += [array.ctypes.data, *array.shape]
+        return np.array(entries, dtype=np.uint64)
+
+
+def compile_model(model: pm.Model) -> NativeModel:
+    """Compile value and gradient of a model's log density.
+
+    The compiled code depends on the graph alone: other data, and dimensions of other lengths, find it in the cache.
+    """
+    values = [model.rvs_to_values[variable] for variable in model.free_RVs]
+    free, initial = _free_variables(model)
+    with pytensor.config.change_flags(numba__fastmath=False):
+        logp = rewrite_pregrad(model.logp())
+        gradients: Any = pytensor.grad(logp, values)
+        function = pytensor.function(values, [logp, *gradients], mode="NUMBA")
+        data = {variable.name: np.array(variable.get_value(), order="C") for variable in function.get_shared()}
+        c_logp = _c_logp(function.vm.jit_fn, [value.ndim for value in values], list(data.values()))
+        return NativeModel(free, data, initial, c_logp, _c_copy())
+
+
+def _free_variables(model: pm.Model) -> tuple[tuple[Free, ...], FloatArray]:
+    """The free variables, and their initial point as one unconstrained vector."""
+    start = model.initial_point(0)
+    free, initial = [], []
+    for variable in model.free_RVs:
+        transform, value = model.rvs_to_transforms[variable], start[model.rvs_to_values[variable].name]
+        name = "none" if transform is None else transform.name
+        if name not in _CONSTRAIN:
+            raise SamplingError(f"{variable.name}: no NumPy form of the transform {name}; add it to `_CONSTRAIN`")
+        free.append(Free(variable.name, np.shape(value), _CONSTRAIN[name]))
+        initial.append(np.ravel(value))
+    return tuple(free), np.concatenate(initial).astype(np.float64)
+
+
+def _data_of(model: pm.Model) -> dict[str, Any]:
+    """Values of everything that a compiled graph may read: data variables and lengths of dimensions."""
+    variables = [*model.data_vars, *model.dim_lengths.values()]
+    return {variable.name: variable.get_value() for variable in variables if hasattr(variable, "get_value")}
+
+
+def _extend_to_zero_sum(values: FloatArray) -> FloatArray:
+    """One element more on the last axis, so that it sums to zero; the inverse of PyMC's `ZeroSumTransform`."""
+    n = values.shape[-1] + 1
+    total = values.sum(axis=-1, keepdims=True)
+    shift = total / (np.sqrt(n) + n)
+    return np.asarray(np.concatenate([values, shift - total / np.sqrt(n)], axis=-1) - shift)
+
+
+_CONSTRAIN: Mapping[str, Callable[[FloatArray], FloatArray]] = {
+    "none": np.asarray,
+    "log": np.exp,
+    "logodds": expit,
+    "zerosum": _extend_to_zero_sum,
+}
+
+
+@numba.extending.intrinsic
+def _to_pointer(typing_context, address):  # type: ignore[no-untyped-def]
+    """A number as the address of an array."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(address), generate
+
+
+def _c_logp(function: Any, value_ndims: Sequence[int], data: Sequence[Any]) -> Any:
+    """C function that takes the vector apart, hands all arrays to the compiled graph, and collects the gradient."""
+    lines, arguments, gradients, entry = ["start = 0"], [], [], 0
+    for index, ndim in enumerate(value_ndims):
+        stop = f"start + int(table[{entry}])"
+        part = f"position[start:{stop}]" if ndim else "np.asarray(position[start])"
+        lines += [f"value_{index} = {part}", f"start = {stop}"]
+        arguments.append(f"value_{index}")
+        gradients.append(f"gradient_{index}")
+        entry += 1
+    for index, array in enumerate(data):
+        shape = "".join(f"int(table[{entry + 1 + axis}]), " for axis in range(array.ndim))
+        whole = f"carray(to_pointer(table[{entry}]), ({shape or '1,'}), np.{array.dtype.type.__name__})"
+        lines.append(f"data_{index} = {whole if array.ndim else f'np.asarray({whole}[0])'}")
+        arguments.append(f"data_{index}")
+        entry += 1 + array.ndim
+    lines += [f"result, {', '.join(gradients)} = function({', '.join(arguments)})", "start = 0"]
+    for index, ndim in enumerate(value_ndims):
+        stop = f"start + int(table[{index}])"
+        part = gradients[index] if ndim else f"{gradients[index]}[()]"
+        lines += [f"out[start:{stop}] = {part}", f"start = {stop}"]
+    source = "\n".join(
+        [
+            "def compassign_logp(n_dim, position_, out_, value_, table_):",
+            f"    table = carray(table_, ({entry},))",
+            "    position, out = carray(position_, (int(n_dim),)), carray(out_, (int(n_dim),))",
+            "    value = carray(value_, (1,))",
+            *(f"    {line}" for line in lines),
+            "    value[0] = result[()]",
+            "    if not (np.isfinite(value[0]) and np.isfinite(out.sum())):",
+            "        return 1",  # to nutpie: this place is out of reach, try another one
+            "    return 0",
+        ]
+    )
+    names = {"carray": numba.carray, "to_pointer": _to_pointer, "function": function, "np": np}
+    key = CACHED_SRC_FUNCTIONS.get(function.py_func)
+    return _c_function(source, names, _LOGP_SIGNATURE, key)
+
+
+def _c_copy() -> Any:
+    """C function by which nutpie asks for the variables of a draw: the vector itself, to be constrained afterwards."""
+    source = "\n".join(
+        [
+            "def compassign_copy(n_dim, n_expanded, position_, out_, table_):",
+            "    position, out = carray(position_, (int(n_dim),)), carray(out_, (int(n_dim),))",
+            "    out[:] = position",
+            "    return 0",
+        ]
+    )
+    return _c_function(source, {"carray": numba.carray}, _EXPAND_SIGNATURE, "copy")
+
+
+def _c_function(source: str, names: dict[str, Any], signature: Any, key: str | None) -> Any:
+    """Compile C function source; with a key it is looked up in, and added to, PyTensor's cache of compiled code."""
+    name = source[len("def ") : source.index("(")]
+    full_key = None if key is None else hashlib.sha256(f"{key} {source} {signature}".encode()).hexdigest()
+    function = compile_numba_function_src(source, name, global_env={"__name__": __name__, **names}, cache_key=full_key)
+    return numba.cfunc(signature, cache=full_key is not None, error_model="numpy")(function)

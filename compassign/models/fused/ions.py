@@ -1,0 +1,133 @@
+"""The ions of a block of peaks: weight and mass density, and the mixture over them."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from compassign.models.fused.records import (
+    COPIES,
+    DRIFT_SUM,
+    EVIDENCE,
+    EVIDENCE_SUM,
+    KNOWN,
+    MASS,
+    N_KNOWN,
+    NULL_EMISSION,
+    OF_NULL,
+    OF_SLOTS,
+    PPM_ERROR,
+    PULL,
+    VARIANCE_SUM,
+    WEIGHT,
+    MixtureData,
+    MixtureParameters,
+    Z,
+)
+from compassign.units import FloatArray
+
+
+@njit(error_model="numpy")
+def fill_ions(
+    data: MixtureData,
+    start: int,
+    stop: int,
+    level: FloatArray,
+    offset: FloatArray,
+    inverse_scale: FloatArray,
+    height: FloatArray,
+    ions: FloatArray,
+) -> None:
+    """Weight and weighted mass density of a block's ions with what its derivatives need, without the peak's effects.
+
+    height : of the mass law at its centre against the uniform density.
+    """
+    error, injection = data.ions[PPM_ERROR][start:stop], data.ion_injection[start:stop]
+    weight, mass, z, pull = ions[WEIGHT], ions[MASS], ions[Z], ions[PULL]
+    n = stop - start
+    for ion in range(n):
+        z[ion] = (error[ion] - offset[injection[ion]]) * inverse_scale[injection[ion]]
+    for ion in range(n):
+        mass[ion] = height[injection[ion]]
+    for ion in range(n):
+        weight[ion] = 1.0
+    for kind in range(data.ion_effects.shape[0]):
+        index = data.ion_effects[kind][start:stop]
+        for ion in range(n):
+            weight[ion] *= level[index[ion]]
+    for ion in range(n):
+        inverse = 1.0 / (1.0 + 0.25 * z[ion] * z[ion])
+        pull[ion] = 1.25 * z[ion] * inverse
+        mass[ion] *= weight[ion] * inverse * inverse * math.sqrt(inverse)
+
+
+@njit(error_model="numpy")
+def mix(
+    data: MixtureData,
+    level: FloatArray,
+    known: float,
+    inverse: FloatArray,
+    twin: float,
+    start: int,
+    stop: int,
+    slots: FloatArray,
+    ions: FloatArray,
+    peaks: FloatArray,
+    gradient: MixtureParameters,
+    mass_total: FloatArray,
+) -> float:
+    """Log-likelihood of a block's peaks; adds their gradient, and each mass law's responsibility to mass_total."""
+    block_ion, block_slot = data.peak_ions[start], data.ion_slots[data.peak_ions[start]]
+    value = 0.0
+    for peak in range(start, stop):
+        first, last = data.peak_ions[peak] - block_ion, data.peak_ions[peak + 1] - block_ion
+        if first == last:
+            continue
+        weights = masses = listed = 0.0
+        for ion in range(first, last):
+            weights += ions[WEIGHT, ion] * ions[COPIES, ion]
+            masses += ions[MASS, ion] * ions[COPIES, ion]
+            listed += ions[MASS, ion] * ions[EVIDENCE_SUM, ion]
+        of_peak = 1.0
+        for kind in range(data.peak_effects.shape[0]):
+            of_peak *= level[data.peak_effects[kind, peak]]
+        null = peaks[NULL_EMISSION, peak - start]
+        background = null * (1.0 + twin * of_peak * masses)
+        total = background + of_peak * listed
+        normaliser = 1.0 + (1.0 + twin) * of_peak * weights
+        value += math.log(total / normaliser)
+        of_slots, of_twins, of_prior = (
+            of_peak / total,
+            null * twin * of_peak / total,
+            (1.0 + twin) * of_peak / normaliser,
+        )
+        peaks[OF_SLOTS, peak - start], peaks[OF_NULL, peak - start] = of_slots, background / total
+        effect = mass = offset = log_scale = drift = variance = 0.0
+        for ion in range(first, last):
+            scaled = ions[MASS, ion] * of_slots
+            responsibility = scaled * ions[EVIDENCE_SUM, ion] + ions[MASS, ion] * of_twins * ions[COPIES, ion]
+            change = responsibility - ions[WEIGHT, ion] * of_prior * ions[COPIES, ion]
+            for kind in range(data.ion_effects.shape[0]):
+                gradient.effects[data.ion_effects[kind, block_ion + ion]] += change
+            pulled = responsibility * ions[PULL, ion]
+            effect += change
+            mass += responsibility
+            offset += pulled
+            log_scale += pulled * ions[Z, ion]
+            drift += scaled * ions[DRIFT_SUM, ion]
+            variance += scaled * ions[VARIANCE_SUM, ion]
+            if data.ions[N_KNOWN, block_ion + ion] > 0.0:
+                of_copy = ions[MASS, ion] * of_twins - ions[WEIGHT, ion] * of_prior
+                gradient.known_effect[()] += of_copy * known * data.ions[N_KNOWN, block_ion + ion]
+                for k in range(data.ion_slots[block_ion + ion], data.ion_slots[block_ion + ion + 1]):
+                    gradient.known_effect[()] += scaled * slots[EVIDENCE, k - block_slot] * data.slots[KNOWN, k]
+        for kind in range(data.peak_effects.shape[0]):
+            gradient.effects[data.peak_effects[kind, peak]] += effect
+        injection = data.peak_injection[peak]
+        mass_total[injection] += mass
+        gradient.mass_offset_ppm[injection] += offset * inverse[injection]
+        gradient.mass_log_scale[injection] += log_scale - mass
+        gradient.rt_drift_min[injection] += drift
+        gradient.rt_noise_min[()] += variance
+    return value

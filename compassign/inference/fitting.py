@@ -80,8 +80,9 @@ class GenerativeEngine:
 
         Raises SamplingError where the problem needs other parameters than the one that was compiled.
         """
-        native = self.native.with_model(generative.build_generative_model(problem, self.terms))
-        return self.describe(problem, sample(native, settings, seed, progress))
+        model = generative.build_generative_model(problem, self.terms)
+        compiled = model if settings.backend == "pymc" else self.native.with_model(model)
+        return self.describe(problem, sample(compiled, settings, seed, progress))
 
     def describe(self, problem: AssignmentProblem, draws: Draws) -> ModelFit:
         """The fit that draws of the parameters amount to."""

@@ -97,7 +97,7 @@ def _run_nutpie(
         blocking=False,
     )
     try:
-        while not sampler.is_finished:
+        while not _is_finished(sampler):
             progress.check()
             time.sleep(_POLL_S)
         return sampler.wait()
@@ -106,6 +106,14 @@ def _run_nutpie(
     except BaseException:
         sampler.cancel()
         raise
+
+
+def _is_finished(sampler: Any) -> bool:
+    """Whether all chains have ended; nutpie answers "not yet" by an exception."""
+    try:
+        return bool(sampler.is_finished)
+    except TimeoutError:
+        return False
 
 
 def _reporter(progress: Progress) -> Callable[[list[Any]], None]:

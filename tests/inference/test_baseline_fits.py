@@ -15,19 +15,16 @@ from simulated_problem import TRUTH, simulate_peaks, within_rt_window
 from compassign.config import ModelName, RunConfig, SamplerConfig
 from compassign.inference import fitting
 from compassign.inference.fitting import ModelFit
-from compassign.inference.sampling import Draws, OnProgress
+from compassign.inference.sampling import Draws
 from compassign.models.problem import AssignmentProblem
+from compassign.progress import Progress, SilentProgress
 from compassign.units import BoolArray, FloatArray, IntArray
 
 RARE = np.array(-2.5)  # of the library's compounds, fewer are there than the baselines' priors expect
 TRAINED: tuple[ModelName, ...] = ("softmax", "calibrated")
 
 
-def ignore(share: float, detail: str) -> None:
-    """Progress of nothing."""
-
-
-def posterior_mode(model: pm.Model, settings: SamplerConfig, seed: int, on_progress: OnProgress) -> Draws:
+def posterior_mode(model: pm.Model, settings: SamplerConfig, seed: int, progress: Progress) -> Draws:
     """Stands in for the sampler: the mode, four times in two chains. Compiling a sampler would take half a minute."""
     start = model.initial_point()
     shapes = {name: value.shape for name, value in start.items()}
@@ -51,7 +48,7 @@ def posterior_mode(model: pm.Model, settings: SamplerConfig, seed: int, on_progr
     repeated = {
         name: np.broadcast_to(value, (2, 4, *np.shape(value))).copy() for name, value in zip(names, values, strict=True)
     }
-    return Draws(repeated, np.zeros((2, 4), dtype=np.bool_), 0.0, 0.0)
+    return Draws(repeated, np.zeros((2, 4), dtype=np.bool_), np.zeros((2, 4)), 0.0)
 
 
 @cache
@@ -78,7 +75,7 @@ def log_loss(fitted: ModelFit) -> float:
 
 def fit_as(model: ModelName, problem: AssignmentProblem, mode: str = "posterior") -> ModelFit:
     settings: Mapping[str, object] = {"model": model, "mode": mode, "seed": 5}
-    return fitting.fit(problem, RunConfig.model_validate(settings), ignore)
+    return fitting.fit(problem, RunConfig.model_validate(settings), SilentProgress())
 
 
 def test_labels_improve_what_calibrated_says_of_other_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +91,7 @@ def test_labels_improve_what_calibrated_says_of_other_peaks(monkeypatch: pytest.
 def test_labels_improve_what_softmax_says_of_other_peaks() -> None:
     problem, _, _ = half_labelled()
     settings = SamplerConfig(draws=200, tune=300, chains=2)
-    fitted = fitting.fit(problem, RunConfig(model="softmax", sampler=settings, seed=5), ignore)
+    fitted = fitting.fit(problem, RunConfig(model="softmax", sampler=settings, seed=5), SilentProgress())
     assert log_loss(fitted) < log_loss(fit_as("softmax", problem, "prior")) - 0.01
     assert fitted.draws is not None
     assert fitted.draws.values["log_null"].mean() > 0.3  # the prior's is 0

@@ -22,7 +22,7 @@ def make_draws(values: dict[str, FloatArray], n_divergent: int = 0) -> Draws:
     shape = next(iter(values.values())).shape[:2]
     is_divergent = np.zeros(shape, dtype=np.bool_)
     is_divergent.flat[:n_divergent] = True
-    return Draws(values, is_divergent, 0.0, 0.0)
+    return Draws(values, is_divergent, np.zeros(shape), 0.0)
 
 
 def good_draws(rng: np.random.Generator) -> dict[str, FloatArray]:

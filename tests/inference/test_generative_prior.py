@@ -11,6 +11,7 @@ from compassign.inference import fitting
 from compassign.inference.fitting import ModelFit
 from compassign.models.draws import Block
 from compassign.models.problem import AssignmentProblem
+from compassign.progress import SilentProgress
 
 PRIOR = RunConfig(model="generative", mode="prior")
 
@@ -25,12 +26,8 @@ def no_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "sample", refuse)
 
 
-def ignore(share: float, detail: str) -> None:
-    """Progress of nothing."""
-
-
 def predict(problem: AssignmentProblem) -> tuple[ModelFit, Block]:
-    fitted = fitting.fit(problem, PRIOR, ignore)
+    fitted = fitting.fit(problem, PRIOR, SilentProgress())
     return fitted, fitted.source.block(slice(0, problem.n_peaks))
 
 
@@ -80,7 +77,7 @@ def test_other_unlisted_shares_are_seen_without_a_new_fit() -> None:
 def test_without_any_candidate_every_peak_is_null(mode: str) -> None:
     """Nothing can be learned then, so that posterior mode samples nothing either."""
     config = RunConfig.model_validate({"model": "generative", "mode": mode})
-    block = fitting.fit(without_slots(tiny_problem()), config, ignore).source.block(slice(0, 5))
+    block = fitting.fit(without_slots(tiny_problem()), config, SilentProgress()).source.block(slice(0, 5))
     assert block.slot.shape == (1, 0)
     assert block.null.tolist() == [[1.0] * 5]
     assert block.unlisted.tolist() == [[0.0] * 5]

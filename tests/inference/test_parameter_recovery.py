@@ -15,6 +15,7 @@ from compassign.inference.diagnostics import ResponsibilityCheck, judge
 from compassign.inference.fitting import ModelFit, fit
 from compassign.inference.sampling import Draws
 from compassign.posterior.responsibilities import mean_probabilities
+from compassign.progress import SilentProgress
 from compassign.units import FloatArray
 
 # Compiling the sampler's graph takes most of the time: all of these share one fit, in one process.
@@ -31,7 +32,7 @@ def simulated() -> SimulatedPeaks:
 @cache
 def fitted() -> ModelFit:
     """Sampled once a session."""
-    return fit(simulated().problem, RunConfig(sampler=SETTINGS, seed=1), lambda share, detail: None)
+    return fit(simulated().problem, RunConfig(sampler=SETTINGS, seed=1), SilentProgress())
 
 
 def sampled() -> Draws:

@@ -13,6 +13,7 @@ from compassign.data.dataset import Dataset
 from compassign.data.load import build_dataset
 from compassign.inference import rt_stage
 from compassign.inference.rt_stage import RtStage, run_rt_stage
+from compassign.progress import SilentProgress
 from compassign.units import FloatArray
 
 N_COMPOUNDS, N_CALIBRANTS, N_PRESENT = 160, 40, 30
@@ -57,7 +58,7 @@ def stage() -> RtStage:
     """Sampled once a session, a fifth as long as by default."""
     minimum, rt_stage.MIN_DRAWS = rt_stage.MIN_DRAWS, 400
     try:
-        return run_rt_stage(simulated()[0], SETTINGS, 7, lambda share, detail: None)
+        return run_rt_stage(simulated()[0], SETTINGS, 7, SilentProgress())
     finally:
         rt_stage.MIN_DRAWS = minimum
 

@@ -10,6 +10,7 @@ from compassign.config import SamplerConfig
 from compassign.data.load import build_dataset
 from compassign.inference import rt_stage
 from compassign.inference.rt_stage import run_rt_stage
+from compassign.progress import SilentProgress
 
 PEAKS = pd.DataFrame(
     {
@@ -31,7 +32,7 @@ def test_without_calibrants_nothing_is_sampled(
     monkeypatch.delattr(rt_stage, "sample")
     compounds = COMPOUNDS if predicted is None else COMPOUNDS.assign(rt_pred_min=predicted)
     dataset = build_dataset({"peaks": PEAKS, "compounds": compounds}, {}, "small")
-    stage = run_rt_stage(dataset, SamplerConfig(), 0, lambda share, detail: None)
+    stage = run_rt_stage(dataset, SamplerConfig(), 0, SilentProgress())
     assert stage.verdict is None
     assert stage.posterior == {}
     assert len(stage.warnings) == 1

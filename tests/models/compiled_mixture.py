@@ -1,4 +1,4 @@
-"""The mixture's graph as a plain function of free variables, labels and unlisted share."""
+"""The mixture's plain graph as a plain function of free variables, labels and unlisted share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pymc as pm
 from assignment_problems import tiny_problem
 
-from compassign.models.generative import build_generative_model, default_terms
+from compassign.models.generative import build_reference_model, default_terms
 from compassign.models.mixture import twin_weight
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Values
@@ -41,7 +41,7 @@ class CompiledMixture:
 @cache
 def compiled_mixture() -> CompiledMixture:
     """Compiled once a session, without optimisation, which is quick and the same formula."""
-    model = build_generative_model(tiny_problem(), default_terms())
+    model = build_reference_model(tiny_problem(), default_terms())
     (potential,) = model.potentials
     names = tuple(variable.name for variable in model.free_RVs)
     return CompiledMixture(model, compile_quickly(model, potential), names)

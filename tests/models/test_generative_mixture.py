@@ -80,7 +80,7 @@ def test_each_term_builds_what_it_evaluates(
 ) -> None:
     problem = draw_problem(rng)
     with pm.Model() as model:
-        graphs = [term.build(problem) for term in TERMS.all]
+        graphs = [term.contribution(problem, term.parameters(problem)) for term in TERMS.all]
     function = compile_quickly(model, graphs)
     values = random_values(problem, TERMS.all, rng, N_POINTS)
     expected = [term.evaluate(problem, values, slice(0, problem.n_slots)) for term in TERMS.all]

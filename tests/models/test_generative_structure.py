@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pymc as pm
 import pytest
 from assignment_problems import ADDUCTS, tiny_problem
 
-from compassign.models.generative import build_generative_model, default_terms, prior_location, slots_of
+from compassign.models.generative import (
+    GenerativeTerms,
+    build_generative_model,
+    build_reference_model,
+    default_terms,
+    prior_location,
+    slots_of,
+)
 from compassign.models.mixture import segment_sum, twin_weight
 from compassign.models.problem import AssignmentProblem
 
@@ -61,10 +70,13 @@ def test_dims_and_coordinates() -> None:
     }
 
 
-def test_nothing_is_discrete_and_one_potential_is_all_the_likelihood() -> None:
-    model = build_generative_model(tiny_problem(), TERMS)
+@pytest.mark.parametrize(("build", "ndim"), [(build_generative_model, 0), (build_reference_model, 1)])
+def test_nothing_is_discrete_and_one_potential_is_all_the_likelihood(
+    build: Callable[[AssignmentProblem, GenerativeTerms], pm.Model], ndim: int
+) -> None:
+    model = build(tiny_problem(), TERMS)
     assert [potential.name for potential in model.potentials] == ["log_likelihood"]
-    assert model.potentials[0].type.ndim == 1
+    assert model.potentials[0].type.ndim == ndim
     assert model.observed_RVs == []
     assert model.discrete_value_vars == []
 

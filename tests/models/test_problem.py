@@ -128,7 +128,8 @@ def test_no_candidates_at_all() -> None:
     assert np.isfinite(problem.log_rt_density).all()
 
 
-PEAK_1 = {"species": "plasma", "injection": "P1", "compound_id": "C0", "rt_min": 6.0}
+PRECISE = PEAKS.assign(rt_min=[5.013, 6.021, 6.507, 7.049, 8.072])
+PEAK_1 = {"species": "plasma", "injection": "P1", "compound_id": "C0", "rt_min": 6.021}
 
 
 @pytest.mark.parametrize(
@@ -136,9 +137,9 @@ PEAK_1 = {"species": "plasma", "injection": "P1", "compound_id": "C0", "rt_min":
     [
         ({}, {"p1": {"C0"}}),
         ({"injection": ""}, {"p1": {"C0"}}),
-        ({"rt_min": 6.0004}, {"p1": {"C0"}}),
-        ({"rt_min": 6.0006}, {}),
-        ({"rt_min": 5.9994}, {}),
+        ({"rt_min": 6.0214}, {"p1": {"C0"}}),
+        ({"rt_min": 6.0216}, {}),
+        ({"rt_min": 6.0204}, {}),
         ({"species": "liver"}, {}),
         ({"injection": "L1"}, {}),
         ({"compound_id": "C1"}, {}),
@@ -147,19 +148,19 @@ PEAK_1 = {"species": "plasma", "injection": "P1", "compound_id": "C0", "rt_min":
 def test_calibrants_clamp_the_peaks_they_match(
     changed: Mapping[str, str | float], expected: Mapping[str, Collection[str]]
 ) -> None:
-    dataset = make_dataset(calibrants=calibrants({**PEAK_1, **changed}))
+    dataset = make_dataset(peaks=PRECISE, calibrants=calibrants({**PEAK_1, **changed}))
     assert clamped_calibrants(dataset, make_candidates()) == expected
 
 
 def test_every_ion_of_a_calibrant_is_clamped() -> None:
     """Peaks 1 and 2 elute together, but only peak 1 has compound 0 among its candidates."""
-    peaks = PEAKS.assign(rt_min=[5.0, 6.0, 6.0, 7.0, 8.0])
+    peaks = PEAKS.assign(rt_min=[5.013, 6.021, 6.021, 7.049, 8.072])
     both = make_dataset(peaks=peaks, calibrants=calibrants(PEAK_1, {**PEAK_1, "compound_id": "C3"}))
     assert clamped_calibrants(both, make_candidates()) == {"p1": {"C0"}, "p2": {"C3"}}
 
 
 def test_calibrants_of_any_injection_clamp_peaks_of_several() -> None:
-    peaks = PEAKS.assign(species="plasma", injection=["A", "B", "A", "A", "B"], rt_min=6.0)
+    peaks = PEAKS.assign(species="plasma", injection=["A", "B", "A", "A", "B"], rt_min=6.021)
     dataset = make_dataset(peaks=peaks, calibrants=calibrants({**PEAK_1, "injection": ""}))
     assert clamped_calibrants(dataset, make_candidates()) == {"p0": {"C0"}, "p1": {"C0"}, "p4": {"C0"}}
 
@@ -168,3 +169,18 @@ def test_no_calibrants_clamp_nothing() -> None:
     dataset = make_dataset()
     assert isinstance(dataset.calibrants, pd.DataFrame)
     assert clamped_calibrants(dataset, make_candidates()) == {}
+
+
+@pytest.mark.parametrize(("decimals", "expected"), [(1, {}), (2, {}), (3, {"p1": {"C0"}}), (4, {"p1": {"C0"}})])
+@pytest.mark.parametrize("table", ["peaks", "calibrants", "both"])
+def test_rounded_times_identify_no_calibrant(
+    decimals: int, expected: Mapping[str, Collection[str]], table: str
+) -> None:
+    """RTs of 0.1 or 0.01 min are shared by chance; the rounded times agree all the same, so that rounding decides."""
+    exact = np.array([5.0131, 6.0004, 6.5072, 7.0493, 8.0724])
+    rounded = exact.round(decimals)
+    peak_min, calibrant_min = (rounded if table in {name, "both"} else exact for name in ("peaks", "calibrants"))
+    rows = [{**PEAK_1, "rt_min": calibrant_min[1]}, {**PEAK_1, "compound_id": "C2", "rt_min": calibrant_min[0]}]
+    dataset = make_dataset(peaks=PEAKS.assign(rt_min=peak_min), calibrants=calibrants(*rows))
+    assert abs(peak_min[1] - calibrant_min[1]) < 5e-4
+    assert clamped_calibrants(dataset, make_candidates()) == expected

@@ -42,7 +42,7 @@ class FusedMixture(Op):
         for storage, result in zip(output_storage, (np.asarray(value), *gradient), strict=True):
             storage[0] = result
 
-    def infer_shape(self, fgraph: Any, node: Any, shapes: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    def infer_shape(self, node: Any, shapes: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """A gradient has the shape of its parameter."""
         return [(), *shapes[_N_DATA:]]
 
@@ -74,9 +74,10 @@ def _funcify(op: FusedMixture, node: Any, **kwargs: Any) -> tuple[Any, str]:
     @numba_njit(error_model="numpy", fastmath=False)
     def fused_mixture(*inputs):  # type: ignore[no-untyped-def]
         value, by = value_and_gradient(MixtureData(*inputs[:n_data]), MixtureParameters(*inputs[n_data:]))
+        of_weight = (by.species_effect, by.group_effect, by.adduct_effect, by.known_effect)
         of_mass, of_rt = (by.mass_offset_ppm, by.mass_log_scale), (by.rt_noise_min, by.rt_drift_min)
         # numba cannot unpack a named tuple into another tuple
-        return (np.asarray(value), by.effects, by.known_effect, *of_mass, *of_rt, by.reliability, by.extra)
+        return (np.asarray(value), *of_weight, *of_mass, *of_rt, by.reliability, by.extra)
 
     source = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
     return fused_mixture, hashlib.sha256(source).hexdigest()

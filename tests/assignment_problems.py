@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from compassign.models.problem import AssignmentProblem
+from compassign.models.statements import Statement, align_statements
 from compassign.models.terms.base import Term, Values
 from compassign.units import FloatArray, IntArray
 
@@ -61,9 +62,14 @@ def tiny_problem(labels: Mapping[int, Collection[int]] | None = None, unlisted_s
     return with_labels(problem, labels or {})
 
 
-def random_problem(rng: np.random.Generator, n_peaks: int = 8, n_compounds: int = 6) -> AssignmentProblem:
-    """A few peaks with 0 to 4 slots each; a quarter of the compounds has no RT prediction."""
-    peak = np.repeat(np.arange(n_peaks), rng.integers(0, 5, n_peaks))
+def random_problem(
+    rng: np.random.Generator, n_peaks: int = 8, n_compounds: int = 6, sizes: IntArray | None = None
+) -> AssignmentProblem:
+    """A few peaks with 0 to 4 slots each, or as many as `sizes` says; a quarter of the compounds has no RT prediction.
+
+    Each slot has a mass error of its own; see `with_isomers`.
+    """
+    peak = np.repeat(np.arange(n_peaks), rng.integers(0, 5, n_peaks) if sizes is None else sizes)
     compound = rng.integers(0, n_compounds, peak.size)
     rt_min = rng.uniform(1.0, 15.0, n_peaks)
     error = rng.normal(0.0, 0.5, peak.size)
@@ -75,6 +81,21 @@ def random_problem(rng: np.random.Generator, n_peaks: int = 8, n_compounds: int 
         ppm_error=rng.uniform(-15.0, 15.0, peak.size),
         is_known_in=rng.random(peak.size) < 0.3,
     )
+
+
+def with_isomers(problem: AssignmentProblem, rng: np.random.Generator) -> AssignmentProblem:
+    """The problem with one mass error for each isobar group and adduct of a peak, as isomers have it."""
+    ions = np.stack([problem.peak_of_slot, problem.isobar_group, problem.adduct])
+    ion = np.unique(ions, axis=1, return_inverse=True)[1]
+    return replace(problem, ppm_error=rng.uniform(-15.0, 15.0, problem.n_slots)[ion])
+
+
+def with_statements(
+    problem: AssignmentProblem, statements: Sequence[Statement], annotator_names: tuple[str, ...]
+) -> AssignmentProblem:
+    """The problem with statements that may be wrong in place of those it had."""
+    aligned = align_statements(statements, problem.offsets, problem.compound, annotator_names)
+    return replace(problem, statements=aligned)
 
 
 def _assemble(peak: IntArray, compound: IntArray, rt_min: FloatArray, rt_pred_min: FloatArray) -> AssignmentProblem:

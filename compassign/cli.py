@@ -23,6 +23,7 @@ from compassign.errors import InputError, RunCancelledError
 from compassign.progress import Progress, RichProgress
 from compassign.repeat import answer_warnings, check_dataset, complete_record, machine_warnings
 from compassign.runs import RunDirectory, find_run, shown_run
+from compassign.warm import start_beside
 
 if TYPE_CHECKING:
     from compassign.data.dataset import Dataset
@@ -204,6 +205,8 @@ def _run(options: RunOptions, command: str, boundary: _Boundary) -> int:
 
 
 def _execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
+    if config.model == "generative":
+        start_beside()  # before the heavy imports below
     execute: Callable[[RunConfig, Path, Progress], RunSummary] = importlib.import_module(_PIPELINE).execute
     return execute(config, staging, progress)
 

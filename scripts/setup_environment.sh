@@ -113,6 +113,8 @@ fi
 rm -f "$stamp"
 : >"$unfinished"
 install_packages >&2
+echo "Compiling the models once, so that no run has to (about a minute) ..." >&2
+"$venv/bin/python" -m compassign.warm_cache >&2
 fingerprint >"$stamp.new"
 mv "$stamp.new" "$stamp"
 rm -f "$unfinished"

@@ -39,6 +39,8 @@ LAYERS = {
     "compassign.report": 5,
     "compassign.runs": 5,
     "compassign.repeat": 5,
+    "compassign.warm": 1,
+    "compassign.warm_cache": 5,
     "compassign.cli_options": 5,
     "compassign.cli": 5,
     "scripts": 6,

@@ -12,16 +12,18 @@ import ctypes
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 import pymc as pm
 import pytensor
+from filelock import FileLock
 from llvmlite import ir
 from numba.core import types
 from nutpie.compile_pymc import CompiledPyMCModel
-from pymc.pytensorf import rewrite_pregrad
+from pytensor.graph import rewrite_graph
 from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
 from scipy.special import expit
 
@@ -30,6 +32,8 @@ from compassign.units import FloatArray
 
 POSITION = "position"  # name of the one variable that nutpie sees: all free variables, unconstrained, in a row
 INITIAL_JITTER = 1.0  # half-width of the uniform jitter around the initial point, the custom of Stan and PyMC
+# As PyMC does, but without checks that scales are positive: they are exponentials here.
+_BEFORE_GRADIENT = ("canonicalize", "stabilize", "local_remove_check_parameter")
 _POINTER = types.CPointer(types.float64)
 _LOGP_SIGNATURE = types.int64(types.uint64, _POINTER, _POINTER, _POINTER, types.CPointer(types.uint64))
 _EXPAND_SIGNATURE = types.int64(types.uint64, types.uint64, _POINTER, _POINTER, types.CPointer(types.uint64))
@@ -140,13 +144,19 @@ def compile_model(model: pm.Model) -> NativeModel:
     """
     values = [model.rvs_to_values[variable] for variable in model.free_RVs]
     free, initial = _free_variables(model)
-    with pytensor.config.change_flags(numba__fastmath=False):
-        logp = rewrite_pregrad(model.logp())
+    with _one_at_a_time(free), pytensor.config.change_flags(numba__fastmath=False):
+        logp: Any = rewrite_graph(model.logp(), include=_BEFORE_GRADIENT)
         gradients: Any = pytensor.grad(logp, values)
         function = pytensor.function(values, [logp, *gradients], mode="NUMBA")
         data = {variable.name: np.array(variable.get_value(), order="C") for variable in function.get_shared()}
         c_logp = _c_logp(function.vm.jit_fn, [value.ndim for value in values], list(data.values()))
         return NativeModel(free, data, initial, c_logp, _c_copy())
+
+
+def _one_at_a_time(free: Sequence[Free]) -> FileLock:
+    """A lock that processes which compile the same model share: the second one finds the first one's code."""
+    name = hashlib.sha256(" ".join(variable.name for variable in free).encode()).hexdigest()[:16]
+    return FileLock(Path(pytensor.config.base_compiledir) / f"compassign-{name}.lock")
 
 
 def _free_variables(model: pm.Model) -> tuple[tuple[Free, ...], FloatArray]:
@@ -214,8 +224,12 @@ def _c_logp(function: Any, value_ndims: Sequence[int], data: Sequence[Any]) -> A
     lines += [f"result, {', '.join(gradients)} = function({', '.join(arguments)})", "start = 0"]
     for index, ndim in enumerate(value_ndims):
         stop = f"start + int(table[{index}])"
-        part = gradients[index] if ndim else f"{gradients[index]}[()]"
-        lines += [f"out[start:{stop}] = {part}", f"start = {stop}"]
+        lines += (
+            [f"for i in range({gradients[index]}.size):", f"    out[start + i] = {gradients[index]}[i]"]
+            if ndim  # not as a slice, whose check of shapes takes seconds to compile
+            else [f"out[start] = {gradients[index]}[()]"]
+        )
+        lines.append(f"start = {stop}")
     source = "\n".join(
         [
             "def compassign_logp(n_dim, position_, out_, value_, table_):",

@@ -65,7 +65,9 @@ def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -
         shared = [pm.Data(name, values) for name, values in data._asdict().items()]
         extra: Any = sum(term.contribution(problem, of_term) for term, of_term in rest.items())
         parameters: dict[str, Any] = {
-            "effects": pt.concatenate([presence["species"], presence["group"], presence["adduct"]]),
+            "species_effect": presence["species"],
+            "group_effect": presence["group"],
+            "adduct_effect": presence["adduct"],
             "known_effect": presence["known_in"],
             "mass_offset_ppm": mass["offset"],
             "mass_log_scale": mass["log_scale"],

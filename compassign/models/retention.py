@@ -11,8 +11,8 @@ import pytensor.tensor as pt
 from compassign.candidates import RtPredictions
 from compassign.models.retention_design import RetentionDesign
 from compassign.models.student import NU
-from compassign.models.terms.base import Values
-from compassign.units import FloatArray
+from compassign.models.terms.base import Values, add_dimension
+from compassign.units import BoolArray, FloatArray, IntArray
 
 NOISE_SHARE = 0.005  # of the RT span: a peak's apex repeats within about half a percent of the gradient
 NOISE_WIDTH = 0.5  # log-normal: within a factor of 2.7 of that
@@ -27,36 +27,68 @@ def build_retention_model(design: RetentionDesign) -> pm.Model:
     The prediction error of a compound seen once cannot be told from noise and is integrated out. A compound seen more
     often has its own RT as a variable: its measurements pin that, while its error moves with every coefficient.
     """
-    span = design.span_min
-    shift = SHIFT_SHARE * span
-    coords = {
+    with pm.Model() as model:
+        _add_dimensions(design)
+        shift = pm.Data("shift_min", np.asarray(SHIFT_SHARE * design.span_min))
+        log_shift = pm.Data("log_shift", np.log(2 * SHIFT_SHARE * design.span_min))
+        centre = pm.Data("centre_min", np.asarray(0.0 if design.has_own else design.rt_min.mean()))
+        quarter = pm.Data("quarter_span_min", np.asarray(design.span_min / 4))
+        intercept = pm.Normal("intercept_min", centre, shift if design.has_own else quarter)
+        slope = None
+        if design.covariate_names:
+            slope_sd = shift if design.has_own else pm.LogNormal("slope_sd_min", log_shift, POOL_WIDTH)
+            slope = pm.Normal("slope_min", 0.0, slope_sd, dims="covariate")
+        error_scale = pm.LogNormal("error_scale", 0.0, OWN_SD_WIDTH if design.has_own else UNKNOWN_SD_WIDTH)
+        mean = _level("calibrant", design.compound, intercept, slope, design)
+        if design.repeated.size:
+            repeated = _repeated_compounds(intercept, slope, error_scale, design)
+            index = pm.Data("calibrant_repeated", np.searchsorted(design.repeated, design.compound))
+            mean = pt.switch(pm.Data("is_repeated", _is_repeated(design)), repeated[index], mean)
+        mean += _shifts(design)
+        own_sd = np.where(_is_repeated(design), 0.0, design.error_sd_min[design.compound])
+        error_sd = error_scale * pm.Data("calibrant_error_sd_min", own_sd)
+        noise = pm.LogNormal("noise_min", pm.Data("log_noise", np.log(NOISE_SHARE * design.span_min)), NOISE_WIDTH)
+        observed = pm.Data("calibrant_rt_min", design.rt_min)
+        pm.StudentT("rt_min", nu=NU, mu=mean, sigma=pt.sqrt(noise**2 + error_sd**2), observed=observed)
+    return model
+
+
+def _add_dimensions(design: RetentionDesign) -> None:
+    """The dimensions of the active model's variables."""
+    dimensions = {
         "covariate": design.covariate_names,
         "species": design.species_names,
         "cluster": design.cluster_names,
         "injection": design.injection_names,
-        "repeated_compound": design.repeated,
+        "repeated_compound": tuple(design.repeated.tolist()),
     }
-    is_repeated = np.isin(design.compound, design.repeated)
-    with pm.Model(coords=coords) as model:
-        centre = 0.0 if design.has_own else float(design.rt_min.mean())
-        level = design.base_min + pm.Normal("intercept_min", centre, shift if design.has_own else span / 4)
-        if design.covariate_names:
-            slope_sd = shift if design.has_own else pm.LogNormal("slope_sd_min", np.log(2 * shift), POOL_WIDTH)
-            slope = pm.Normal("slope_min", 0.0, slope_sd, dims="covariate")
-            level += np.nan_to_num(design.covariates) @ slope  # the row of an unpredictable compound is never read
-        error_scale = pm.LogNormal("error_scale", 0.0, OWN_SD_WIDTH if design.has_own else UNKNOWN_SD_WIDTH)
-        mean = level[design.compound]
-        if design.repeated.size:
-            repeated_sd = error_scale * design.error_sd_min[design.repeated]
-            repeated = pm.Normal("compound_min", level[design.repeated], repeated_sd, dims="repeated_compound")
-            index = np.searchsorted(design.repeated, design.compound[is_repeated])
-            mean = mean[np.flatnonzero(is_repeated)].set(repeated[index])
-        mean += _shifts(design)
-        error_sd = error_scale * design.error_sd_min[design.compound]
-        noise = pm.LogNormal("noise_min", np.log(NOISE_SHARE * span), NOISE_WIDTH)
-        scale = pt.sqrt(noise**2 + pt.switch(is_repeated, 0.0, error_sd) ** 2)
-        pm.StudentT("rt_min", nu=NU, mu=mean, sigma=scale, observed=design.rt_min)
-    return model
+    for name, labels in dimensions.items():
+        add_dimension(name, labels)
+
+
+def _is_repeated(design: RetentionDesign) -> BoolArray:
+    """(n_calibrants,) whether the compound of a calibrant has its own RT as a variable."""
+    return np.isin(design.compound, design.repeated)
+
+
+def _level(name: str, compounds: IntArray, intercept: Any, slope: Any, design: RetentionDesign) -> Any:
+    """What covariates say of the RT of some compounds, (n,) minutes.
+
+    As a sum of products: a matrix product would take ten seconds to compile and saves nothing at this size.
+    """
+    level = pm.Data(f"{name}_base_min", design.base_min[compounds]) + intercept
+    if slope is None:
+        return level
+    covariates = pm.Data(f"{name}_covariates", design.covariates[compounds])
+    return level + (covariates * slope).sum(axis=1)
+
+
+def _repeated_compounds(intercept: Any, slope: Any, error_scale: Any, design: RetentionDesign) -> Any:
+    """RT of each compound that calibrants have seen more than once, (n_repeated,) minutes."""
+    level = _level("repeated", design.repeated, intercept, slope, design)
+    sd = error_scale * pm.Data("repeated_error_sd_min", design.error_sd_min[design.repeated])
+    # one more, so that an index of a compound that is not repeated points somewhere
+    return pt.concatenate([pm.Normal("compound_min", level, sd, dims="repeated_compound"), np.zeros(1)])
 
 
 def _shifts(design: RetentionDesign) -> Any:
@@ -64,15 +96,21 @@ def _shifts(design: RetentionDesign) -> Any:
 
     Each level is centred on the one above it, cluster, species, injection, because only their sum is seen.
     """
-    shift = pt.zeros(len(design.species_names))
+    shift: Any = None  # of each species
     if design.has_clusters:
         cluster = pm.ZeroSumNormal("cluster_min", sigma=_pooled_sd("cluster", design), dims="cluster")
-        shift = cluster[design.cluster_of_species]
+        shift = cluster[pm.Data("cluster_of_species", design.cluster_of_species)]
     if design.has_injections:
         if design.has_species:
-            shift = pm.Normal("species_min", shift, _pooled_sd("species", design), dims="species")
-        return _seen_shifts("injection", shift[design.species_of_injection], design)[design.injection]
-    return _seen_shifts("species", shift, design)[design.species] if design.has_species else shift[design.species]
+            shift = pm.Normal(
+                "species_min", 0.0 if shift is None else shift, _pooled_sd("species", design), dims="species"
+            )
+        centre = 0.0 if shift is None else shift[pm.Data("species_of_injection", design.species_of_injection)]
+        return _seen_shifts("injection", centre, design)[pm.Data("calibrant_injection", design.injection)]
+    if design.has_species:
+        centre = 0.0 if shift is None else shift
+        return _seen_shifts("species", centre, design)[pm.Data("calibrant_species", design.species)]
+    return 0.0
 
 
 def _seen_shifts(level: str, centre: Any, design: RetentionDesign) -> Any:
@@ -80,7 +118,8 @@ def _seen_shifts(level: str, centre: Any, design: RetentionDesign) -> Any:
 
     Their common part could as well be the compounds', and left free it would be a ridge that no step size fits.
     """
-    shift = pm.ZeroSumNormal(f"{level}_min", sigma=design.span_min, dims=level)
+    width = pm.Data("span_min", np.asarray(design.span_min))
+    shift = pm.ZeroSumNormal(f"{level}_min", sigma=width, dims=level)
     spread = pm.Normal.dist(centre, _pooled_sd(level, design))
     pm.Potential(f"{level}_prior", pm.logp(spread, shift))
     return shift
@@ -89,7 +128,7 @@ def _seen_shifts(level: str, centre: Any, design: RetentionDesign) -> Any:
 def _pooled_sd(level: str, design: RetentionDesign) -> Any:
     """SD of the shifts of one level, minutes."""
     typical = NOISE_SHARE if level == "injection" else SHIFT_SHARE / 2
-    return pm.LogNormal(f"{level}_sd_min", np.log(typical * design.span_min), POOL_WIDTH)
+    return pm.LogNormal(f"{level}_sd_min", pm.Data(f"log_{level}_sd", np.log(typical * design.span_min)), POOL_WIDTH)
 
 
 def hyperparameters(design: RetentionDesign) -> tuple[str, ...]:

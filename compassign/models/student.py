@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from compassign.units import FloatArray
+
 NU = 4.0
 _LOG_NORMALISER = float(np.log(3.0 / 8.0))  # density at 0 with unit scale: 3/8
 
@@ -28,3 +30,10 @@ def cdf(z: Any, sqrt: Any = np.sqrt) -> Any:
     """Distribution function at the standardised `z`; `sqrt` is the backend's."""
     ratio = z / sqrt(NU + z * z)
     return 0.5 + ratio * (0.75 - 0.25 * ratio * ratio)
+
+
+def quantile(p: FloatArray) -> FloatArray:
+    """Inverse of `cdf` in NumPy; finite for every p from 0 to 1."""
+    alpha = np.maximum(4.0 * p * (1.0 - p), np.finfo(np.float64).tiny)
+    root = np.sqrt(np.minimum(alpha, 1.0))
+    return np.asarray(np.sign(p - 0.5) * 2.0 * np.sqrt(np.maximum(np.cos(np.arccos(root) / 3.0) / root - 1.0, 0.0)))

@@ -33,7 +33,8 @@ def fill_ions(
     data: MixtureData,
     start: int,
     stop: int,
-    level: FloatArray,
+    of_group: FloatArray,
+    of_adduct: FloatArray,
     offset: FloatArray,
     inverse_scale: FloatArray,
     height: FloatArray,
@@ -44,6 +45,7 @@ def fill_ions(
     height : of the mass law at its centre against the uniform density.
     """
     error, injection = data.ions[PPM_ERROR][start:stop], data.ion_injection[start:stop]
+    group, adduct = data.ion_group[start:stop], data.ion_adduct[start:stop]
     weight, mass, z, pull = ions[WEIGHT], ions[MASS], ions[Z], ions[PULL]
     n = stop - start
     for ion in range(n):
@@ -51,11 +53,7 @@ def fill_ions(
     for ion in range(n):
         mass[ion] = height[injection[ion]]
     for ion in range(n):
-        weight[ion] = 1.0
-    for kind in range(data.ion_effects.shape[0]):
-        index = data.ion_effects[kind][start:stop]
-        for ion in range(n):
-            weight[ion] *= level[index[ion]]
+        weight[ion] = of_group[group[ion]] * of_adduct[adduct[ion]]
     for ion in range(n):
         inverse = 1.0 / (1.0 + 0.25 * z[ion] * z[ion])
         pull[ion] = 1.25 * z[ion] * inverse
@@ -65,7 +63,7 @@ def fill_ions(
 @njit(error_model="numpy")
 def mix(
     data: MixtureData,
-    level: FloatArray,
+    of_species: FloatArray,
     known: float,
     inverse: FloatArray,
     twin: float,
@@ -89,9 +87,7 @@ def mix(
             weights += ions[WEIGHT, ion] * ions[COPIES, ion]
             masses += ions[MASS, ion] * ions[COPIES, ion]
             listed += ions[MASS, ion] * ions[EVIDENCE_SUM, ion]
-        of_peak = 1.0
-        for kind in range(data.peak_effects.shape[0]):
-            of_peak *= level[data.peak_effects[kind, peak]]
+        of_peak = of_species[data.peak_species[peak]]
         null = peaks[NULL_EMISSION, peak - start]
         background = null * (1.0 + twin * of_peak * masses)
         total = background + of_peak * listed
@@ -108,8 +104,8 @@ def mix(
             scaled = ions[MASS, ion] * of_slots
             responsibility = scaled * ions[EVIDENCE_SUM, ion] + ions[MASS, ion] * of_twins * ions[COPIES, ion]
             change = responsibility - ions[WEIGHT, ion] * of_prior * ions[COPIES, ion]
-            for kind in range(data.ion_effects.shape[0]):
-                gradient.effects[data.ion_effects[kind, block_ion + ion]] += change
+            gradient.group_effect[data.ion_group[block_ion + ion]] += change
+            gradient.adduct_effect[data.ion_adduct[block_ion + ion]] += change
             pulled = responsibility * ions[PULL, ion]
             effect += change
             mass += responsibility
@@ -122,8 +118,7 @@ def mix(
                 gradient.known_effect[()] += of_copy * known * data.ions[N_KNOWN, block_ion + ion]
                 for k in range(data.ion_slots[block_ion + ion], data.ion_slots[block_ion + ion + 1]):
                     gradient.known_effect[()] += scaled * slots[EVIDENCE, k - block_slot] * data.slots[KNOWN, k]
-        for kind in range(data.peak_effects.shape[0]):
-            gradient.effects[data.peak_effects[kind, peak]] += effect
+        gradient.species_effect[data.peak_species[peak]] += effect
         injection = data.peak_injection[peak]
         mass_total[injection] += mass
         gradient.mass_offset_ppm[injection] += offset * inverse[injection]

@@ -34,7 +34,9 @@ BLOCK_SIZE = 256  # slots, and peaks, of a block
 def value_and_gradient(data: MixtureData, parameters: MixtureParameters) -> tuple[float, MixtureParameters]:
     """Log-likelihood of all peaks against the background, and its gradient by each of the parameters."""
     gradient = MixtureParameters(
-        np.zeros_like(parameters.effects),
+        np.zeros_like(parameters.species_effect),
+        np.zeros_like(parameters.group_effect),
+        np.zeros_like(parameters.adduct_effect),
         np.zeros_like(parameters.known_effect),
         np.zeros_like(parameters.mass_offset_ppm),
         np.zeros_like(parameters.mass_log_scale),
@@ -44,7 +46,8 @@ def value_and_gradient(data: MixtureData, parameters: MixtureParameters) -> tupl
         np.zeros_like(parameters.extra),
     )
     peak_ions, ion_slots = data.peak_ions, data.ion_slots
-    level, known = np.exp(parameters.effects), math.exp(parameters.known_effect.item())
+    of_species, of_group = np.exp(parameters.species_effect), np.exp(parameters.group_effect)
+    of_adduct, known = np.exp(parameters.adduct_effect), math.exp(parameters.known_effect.item())
     noise, window, twin = parameters.rt_noise_min.item(), data.half_window_ppm.item(), data.twin_weight.item()
     offset, inverse = parameters.mass_offset_ppm, np.exp(-parameters.mass_log_scale)
     inside = covered(window, offset, inverse)
@@ -67,9 +70,9 @@ def value_and_gradient(data: MixtureData, parameters: MixtureParameters) -> tupl
         has_statements = data.peak_statements[start] < data.peak_statements[stop]
         if has_statements:
             apply_statements(data, parameters.reliability, start, stop, slots, peaks)
-        fill_ions(data, ion, last_ion, level, offset, inverse, height, ions)
+        fill_ions(data, ion, last_ion, of_group, of_adduct, offset, inverse, height, ions)
         sum_slots(ion_slots, data.ions[N_KNOWN], ion, last_ion, known - 1.0, slots, ions)
-        value += mix(data, level, known, inverse, twin, start, stop, slots, ions, peaks, gradient, mass_total)
+        value += mix(data, of_species, known, inverse, twin, start, stop, slots, ions, peaks, gradient, mass_total)
         if has_statements:
             add_reliability_gradient(
                 data, parameters.reliability, start, stop, slots, ions, peaks, gradient.reliability

@@ -26,9 +26,6 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
     known = problem.is_known_in[order].astype(np.float64)
     is_predicted = np.isfinite(problem.rt_pred_min)[order] & has_retention
     said = _statements(problem, order)
-    n_species, n_groups = len(problem.species_names), problem.groups_in_play[0].size
-    group = n_species + problem.groups_in_play[1][first]
-    adduct = n_species + n_groups + problem.adduct[first]
     n_known = np.diff(np.concatenate([[0.0], np.cumsum(known)])[ion_slots])
     residual = np.where(is_predicted, problem.rt_min[peak] - problem.rt_pred_min[order], 0.0)
     variance = np.where(is_predicted, problem.rt_pred_sd_min[order] ** 2, 1.0)
@@ -39,8 +36,9 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
         peak_injection=_of_peaks(problem, problem.injection).astype(np.uint32),
         ion_injection=problem.injection[first].astype(np.uint32),
         slot_injection=problem.injection[order].astype(np.uint32),
-        peak_effects=_of_peaks(problem, problem.species)[None].astype(np.uint32),
-        ion_effects=np.stack([group, adduct]).astype(np.uint32),
+        peak_species=_of_peaks(problem, problem.species).astype(np.uint32),
+        ion_group=problem.groups_in_play[1][first].astype(np.uint32),
+        ion_adduct=problem.adduct[first].astype(np.uint32),
         ions=np.stack([problem.ppm_error[first], n_known]),
         slots=np.stack([residual, variance, gain, ~is_predicted, known]),
         peak_statements=np.searchsorted(said.peak, np.arange(problem.n_peaks + 1)).astype(np.int64),

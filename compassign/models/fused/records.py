@@ -19,8 +19,8 @@ class MixtureData(NamedTuple):
     """What does not change in a fit. Slots are sorted by peak and ion.
 
     peak_ions (n_peaks + 1,), ion_slots (n_ions + 1,) : ragged offsets. *_injection : of each peak, ion and slot.
-    peak_effects (n_kinds, n_peaks), ion_effects (n_kinds, n_ions) : indices into the log effects whose sum is the log
-    weight. ions (2, n_ions) : mass error in ppm; number of slots that are known in the species.
+    peak_species, ion_group, ion_adduct : indices into the log effects whose sum is the log weight.
+    ions (2, n_ions) : mass error in ppm; number of slots that are known in the species.
     slots (5, n_slots) : observed minus predicted RT in minutes; variance of the prediction; 12 / RT density of the
     injection, or 0 without a prediction; 1 without a prediction, else 0; 1 if known in the species, else 0.
     peak_statements (n_peaks + 1,) : ragged offsets of what annotators said. statement_annotator (n_statements,).
@@ -35,8 +35,9 @@ class MixtureData(NamedTuple):
     peak_injection: IntArray
     ion_injection: IntArray
     slot_injection: IntArray
-    peak_effects: IntArray
-    ion_effects: IntArray
+    peak_species: IntArray
+    ion_group: IntArray
+    ion_adduct: IntArray
     ions: FloatArray
     slots: FloatArray
     peak_statements: IntArray
@@ -51,12 +52,14 @@ class MixtureData(NamedTuple):
 class MixtureParameters(NamedTuple):
     """What a fit varies; the gradient has the same form.
 
-    effects (n_effects,) : all log effects in a row. known_effect : scalar, log. mass_offset_ppm, mass_log_scale,
+    species_effect, group_effect, adduct_effect : logs. known_effect : scalar, log. mass_offset_ppm, mass_log_scale,
     rt_drift_min (n_injections,). rt_noise_min : scalar, minutes. reliability (n_annotators,) : 0 to 1, exactly 1 for
     one who is taken at their word. extra : (n_slots,) sum of all other log evidence, or (0,).
     """
 
-    effects: FloatArray
+    species_effect: FloatArray
+    group_effect: FloatArray
+    adduct_effect: FloatArray
     known_effect: FloatArray
     mass_offset_ppm: FloatArray
     mass_log_scale: FloatArray

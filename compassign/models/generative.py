@@ -59,8 +59,9 @@ def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -
         presence, mass = terms.presence.parameters(problem), terms.mass.parameters(problem)
         rest = {term: term.parameters(problem) for term in terms.rest}
         in_kernel = [term for term in terms.rest if isinstance(term, Retention)]
-        n_injections = len(problem.injection_names)
-        retention = rest.pop(in_kernel[0]) if in_kernel else {"noise": pt.ones(()), "drift": pt.zeros(n_injections)}
+        retention = {"noise": pt.ones(()), "drift": pt.zeros_like(mass["offset"])}
+        if in_kernel:
+            retention = dict(rest.pop(in_kernel[0]))
         data, order = lay_out(problem, bool(in_kernel))
         shared = [pm.Data(name, values) for name, values in data._asdict().items()]
         extra: Any = sum(term.contribution(problem, of_term) for term, of_term in rest.items())

@@ -38,7 +38,7 @@ class Presence:
         add_dimension("species", problem.species_names)
         scale = pm.LogNormal("group_sd", np.log(EFFECT_SD), POOL_WIDTH)
         effects = {
-            "species": pm.Normal("alpha", ALPHA_MEAN, ALPHA_SD) + pt.zeros(len(problem.species_names)),
+            "species": pm.Normal("alpha", ALPHA_MEAN, ALPHA_SD) + pt.zeros(1),  # for any number of species
             "group": scale * pm.Normal("group_z", dims="isobar_group"),
             "adduct": pm.Data("adduct_log_weight", _adduct_prior(problem)),
             "known_in": pt.zeros(()),

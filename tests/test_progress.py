@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from compassign import progress as progress_module
-from compassign.errors import InputError
-from compassign.progress import LOGGER, RichProgress, SilentProgress
+from compassign.errors import InputError, RunCancelledError
+from compassign.progress import LOGGER, ChainProgress, RichProgress, SamplingProgress, SilentProgress
 
 
 class Clock:
@@ -157,3 +157,43 @@ def test_the_log_has_the_traceback_of_a_defect_and_the_message_of_an_input_error
     assert "stopped: peaks.csv row 3" in bad_input
     assert "Traceback" not in bad_input
     assert stream.getvalue() == ""
+
+
+def chain(number: int, draw: int, is_tuning: bool = False, n_divergences: int = 0) -> ChainProgress:
+    return ChainProgress(number, draw, 200, is_tuning, n_divergences, 0.5 / (number + 1))
+
+
+def test_a_cancelled_run_stops_at_its_next_check() -> None:
+    progress = SilentProgress()
+    progress.check()
+    thread = threading.Thread(target=progress.cancelled.set)
+    thread.start()
+    thread.join()
+    with pytest.raises(RunCancelledError, match="cancelled"):
+        progress.check()
+
+
+@pytest.mark.parametrize(
+    ("state", "share", "line"),
+    [
+        (SamplingProgress((), None), 0.0, "0 of 0 draws, 0 divergences, step size 0"),
+        (
+            SamplingProgress((chain(0, 50, is_tuning=True), chain(1, 150, n_divergences=3)), 12.4),
+            0.5,
+            "200 of 400 draws, 3 divergences, step size 0.25, tuning, 12 s left",
+        ),
+        (SamplingProgress((chain(0, 200),), 0.0), 1.0, "200 of 200 draws, 0 divergences, step size 0.5, 0 s left"),
+    ],
+)
+def test_the_state_of_a_sampler_is_a_share_and_a_line(state: SamplingProgress, share: float, line: str) -> None:
+    assert state.share == share
+    assert str(state) == line
+
+
+def test_the_state_of_a_sampler_moves_its_stage(tmp_path: Path) -> None:
+    clock = Clock()
+    console, stream = text_console(terminal=False)
+    with RichProgress(tmp_path / "run.log", console, clock) as progress, progress.stage("sample"):
+        clock.now += 3
+        progress.sampling(SamplingProgress((chain(0, 50, is_tuning=True), chain(1, 150)), 9.0))
+    assert "sample: 50% 200 of 400 draws, 0 divergences, step size 0.25, tuning, 9 s left" in stream.getvalue()

@@ -1,0 +1,227 @@
+"""Peaks drawn exactly from the generative model, parameters from its prior included: what calibration is checked on.
+
+A mass region holds one isobar group as one ion, or two that are so close that their windows overlap. Every replication
+has the same numbers of groups, adducts, species and injections. The RT density of background and twins reaches as far
+out as that of a compound, so that no listed peak lies where the null has density zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from compassign.models.problem import AssignmentProblem
+from compassign.models.terms import mass, presence, retention
+from compassign.units import BoolArray, FloatArray, IntArray
+
+N_PEAKS, N_GROUPS, N_ADDUCTS, N_SPECIES, N_INJECTIONS = 160, 24, 3, 3, 4
+WINDOW_PPM, UNLISTED_SHARE, RT_NOISE_MIN = 15.0, 0.1, 0.08
+ADDUCT_LOG_WEIGHT = np.array([0.0, presence.MINOR_ADDUCT_LOG_WEIGHT, presence.MINOR_ADDUCT_LOG_WEIGHT])
+RT_LAW = stats.t(4, loc=10.0, scale=4.0)  # of predictions, background and twins, in minutes
+STUDENT = stats.t(4)
+
+
+@dataclass(frozen=True)
+class World:
+    """What the peaks are drawn from; the defaults are the model itself.
+
+    mass_scale_factor : the mass errors' scale against the drawn one. has_null : False draws neither background nor
+    twins. max_mass_z : peaks with larger mass errors, in scales, are lost unseen. neighbour_ppm : distance of the
+    second group of each mass region, None for regions of one group.
+    """
+
+    mass_scale_factor: float = 1.0
+    has_null: bool = True
+    max_mass_z: float = np.inf
+    neighbour_ppm: float | None = None
+
+    @property
+    def groups_per_region(self) -> int:
+        """One, or two with overlapping windows."""
+        return 1 if self.neighbour_ppm is None else 2
+
+
+@dataclass(frozen=True)
+class Replication:
+    """One data set: the problem, the parameters that it came from, and which peaks are background or twins."""
+
+    problem: AssignmentProblem
+    truth: dict[str, FloatArray]
+    is_null: BoolArray
+
+
+@dataclass(frozen=True)
+class _Design:
+    """What does not depend on parameters; the slots of a peak are all compounds of its mass region.
+
+    offsets : (n_peaks + 1,). injection, species, adduct : (n_peaks,). peak, compound, group, is_known_in : (n_slots,).
+    centre_ppm : (n_slots,) of the group within the region. rt_pred_min, rt_pred_sd_min : (n_slots,).
+    """
+
+    offsets: IntArray
+    injection: IntArray
+    species: IntArray
+    adduct: IntArray
+    peak: IntArray
+    compound: IntArray
+    group: IntArray
+    is_known_in: BoolArray
+    centre_ppm: FloatArray
+    rt_pred_min: FloatArray
+    rt_pred_sd_min: FloatArray
+
+
+def draw_replication(rng: np.random.Generator, world: World) -> Replication:
+    """Draw parameters, an option for every peak by its weight, then mass error and RT by the option's densities."""
+    truth = draw_parameters(rng)
+    design = _draw_design(rng, world)
+    offset, scale = _of_mass(truth, world, design.injection)
+    low = np.fmax(offset - world.max_mass_z * scale, -WINDOW_PPM)
+    high = np.fmin(offset + world.max_mass_z * scale, WINDOW_PPM)
+    below, above = STUDENT.cdf((low - offset) / scale), STUDENT.cdf((high - offset) / scale)
+    in_window = STUDENT.cdf((WINDOW_PPM - offset) / scale) - STUDENT.cdf((-WINDOW_PPM - offset) / scale)
+    beyond = 0.0 if world.neighbour_ppm is None else world.neighbour_ppm / 2
+    background = (high - low + 2 * beyond) / (2 * WINDOW_PPM)
+    weight = np.exp(_log_weight(truth, design)) * ((above - below) / in_window)[design.peak]
+    source, is_background, is_twin = _draw_options(rng, design, weight, background if world.has_null else None)
+    of_source = offset + scale * STUDENT.ppf(rng.uniform(below, above))
+    anywhere = rng.uniform(low - beyond, high + beyond)
+    place_ppm = np.where(is_background, anywhere, design.centre_ppm[source] + of_source)
+    centre = design.rt_pred_min[source] + truth["rt_drift_min"][design.injection]
+    at_source = centre + np.hypot(truth["rt_noise_min"], design.rt_pred_sd_min[source]) * rng.standard_t(4, N_PEAKS)
+    rt_min = np.where(is_background | is_twin, RT_LAW.rvs(N_PEAKS, random_state=rng), at_source)
+    problem = _problem(design, place_ppm, rt_min)
+    truth["group_z"] = truth["group_z"][problem.groups_in_play[0]]
+    return Replication(problem, truth, is_background | is_twin)
+
+
+def draw_parameters(rng: np.random.Generator) -> dict[str, FloatArray]:
+    """Every free variable from its prior, in the order in which they depend on each other."""
+    group_sd, adduct_sd, species_sd = np.exp(rng.normal(np.log(presence.EFFECT_SD), presence.POOL_WIDTH, 3))
+    offset_mean = rng.normal(0.0, mass.OFFSET_SD_PPM)
+    offset_sd = rng.lognormal(np.log(mass.POOL_OFFSET_PPM), mass.POOL_WIDTH)
+    log_scale_mean = rng.normal(mass.LOG_SCALE_MEAN, mass.LOG_SCALE_SD)
+    log_scale_sd = rng.lognormal(np.log(mass.POOL_LOG_SCALE), mass.POOL_WIDTH)
+    drift_sd = rng.lognormal(np.log(retention.DRIFT_TO_NOISE * RT_NOISE_MIN), retention.POOL_WIDTH)
+    values = {
+        "alpha": rng.normal(presence.ALPHA_MEAN, presence.ALPHA_SD),
+        "group_sd": group_sd,
+        "group_z": rng.normal(size=N_GROUPS),
+        "adduct_sd": adduct_sd,
+        "adduct_effect": _sum_to_zero(rng.normal(0.0, adduct_sd, N_ADDUCTS)),
+        "species_sd": species_sd,
+        "species_effect": _sum_to_zero(rng.normal(0.0, species_sd, N_SPECIES)),
+        "known_in_effect": rng.normal(presence.KNOWN_IN_MEAN, presence.KNOWN_IN_SD),
+        "mass_offset_mean_ppm": offset_mean,
+        "mass_offset_sd_ppm": offset_sd,
+        "mass_offset_ppm": rng.normal(offset_mean, offset_sd, N_INJECTIONS),
+        "mass_log_scale_mean": log_scale_mean,
+        "mass_log_scale_sd": log_scale_sd,
+        "mass_log_scale": rng.normal(log_scale_mean, log_scale_sd, N_INJECTIONS),
+        "rt_noise_min": rng.lognormal(np.log(RT_NOISE_MIN), retention.NOISE_WIDTH),
+        "rt_drift_sd_min": drift_sd,
+        "rt_drift_min": rng.normal(0.0, drift_sd, N_INJECTIONS),
+    }
+    return {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
+
+
+def _sum_to_zero(values: FloatArray) -> FloatArray:
+    return np.asarray(values - values.mean())
+
+
+def _draw_design(rng: np.random.Generator, world: World) -> _Design:
+    """Mass region, ion, species and injection of every peak; half of the compounds are predicted well."""
+    group_of_compound = np.repeat(np.arange(N_GROUPS), rng.integers(1, 4, N_GROUPS))
+    region_of_compound = group_of_compound // world.groups_per_region
+    n_compounds, n_regions = group_of_compound.size, N_GROUPS // world.groups_per_region
+    region, adduct = rng.permutation(np.arange(N_PEAKS) % n_regions), rng.permutation(np.arange(N_PEAKS) % N_ADDUCTS)
+    species = rng.permutation(np.arange(N_PEAKS) % N_SPECIES)
+    sizes = np.bincount(region_of_compound)[region]
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    peak = np.repeat(np.arange(N_PEAKS), sizes)
+    first = np.searchsorted(region_of_compound, region)  # compound of each peak's region
+    compound = first[peak] + np.arange(peak.size) - offsets[peak]
+    group = group_of_compound[compound]
+    place = group % world.groups_per_region - (world.groups_per_region - 1) / 2
+    return _Design(
+        offsets=offsets,
+        injection=rng.permutation(np.arange(N_PEAKS) % N_INJECTIONS),
+        species=species,
+        adduct=adduct,
+        peak=peak,
+        compound=compound,
+        group=group,
+        is_known_in=(rng.random((n_compounds, N_SPECIES)) < 0.3)[compound, species[peak]],
+        centre_ppm=place * (world.neighbour_ppm or 0.0),
+        rt_pred_min=RT_LAW.rvs(n_compounds, random_state=rng)[compound],
+        rt_pred_sd_min=np.where(rng.random(n_compounds) < 0.5, 0.02, 0.3)[compound],
+    )
+
+
+def _of_mass(truth: dict[str, FloatArray], world: World, injection: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Mass offset and scale of every peak, ppm."""
+    scale = world.mass_scale_factor * np.exp(truth["mass_log_scale"])
+    return truth["mass_offset_ppm"][injection], scale[injection]
+
+
+def _log_weight(truth: dict[str, FloatArray], design: _Design) -> FloatArray:
+    """(n_slots,) against the background of one window."""
+    adduct, species = design.adduct[design.peak], design.species[design.peak]
+    eta = truth["alpha"] + truth["group_sd"] * truth["group_z"][design.group] + ADDUCT_LOG_WEIGHT[adduct]
+    eta = eta + truth["adduct_effect"][adduct] + truth["species_effect"][species]
+    return np.asarray(eta + truth["known_in_effect"] * design.is_known_in)
+
+
+def _draw_options(
+    rng: np.random.Generator, design: _Design, weight: FloatArray, background: FloatArray | None
+) -> tuple[IntArray, BoolArray, BoolArray]:
+    """For each peak: a slot, whether the peak is background instead, and whether it is the slot's twin.
+
+    A race: an option of weight w arrives after an exponential time of mean 1 / w, so that it is first with a
+    probability in proportion to w. background : its weight, (n_peaks,); None draws no null at all.
+    """
+    starts = design.offsets[:-1]
+    listed, twin = rng.exponential(size=(2, weight.size)) / weight
+    twin *= np.inf if background is None else (1.0 - UNLISTED_SHARE) / UNLISTED_SHARE
+    first_listed, first_twin = np.minimum.reduceat(listed, starts), np.minimum.reduceat(twin, starts)
+    first_null = np.full(N_PEAKS, np.inf) if background is None else rng.exponential(size=N_PEAKS) / background
+    is_background = first_null < np.fmin(first_listed, first_twin)
+    is_twin = ~is_background & (first_twin < first_listed)
+    winner = np.fmin(first_listed, first_twin)[design.peak]
+    source = np.flatnonzero(np.fmin(listed, twin) == winner)
+    return source, is_background, is_twin
+
+
+def _problem(design: _Design, place_ppm: FloatArray, rt_min: FloatArray) -> AssignmentProblem:
+    """The problem with the slots whose window the peak lies in."""
+    ppm_error = place_ppm[design.peak] - design.centre_ppm
+    keep = np.abs(ppm_error) <= WINDOW_PPM
+    peak, predicted, sd = design.peak[keep], design.rt_pred_min[keep], design.rt_pred_sd_min[keep]
+    sizes = np.bincount(peak, minlength=N_PEAKS)
+    return AssignmentProblem(
+        offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        peak_of_slot=peak,
+        compound=design.compound[keep],
+        isobar_group=design.group[keep],
+        adduct=design.adduct[peak],
+        species=design.species[peak],
+        injection=design.injection[peak],
+        ppm_error=ppm_error[keep],
+        rt_z=(rt_min[peak] - predicted) / np.hypot(sd, RT_NOISE_MIN),
+        rt_pred_min=predicted,
+        rt_pred_sd_min=sd,
+        rt_min=rt_min,
+        log_rt_density=np.asarray(RT_LAW.logpdf(rt_min)),
+        is_known_in=design.is_known_in[keep],
+        slot_allowed=np.ones(peak.size, dtype=np.bool_),
+        null_allowed=np.ones(N_PEAKS, dtype=np.bool_),
+        is_labelled=np.zeros(N_PEAKS, dtype=np.bool_),
+        mass_window_ppm=WINDOW_PPM,
+        rt_noise_min=RT_NOISE_MIN,
+        unlisted_share=UNLISTED_SHARE,
+        adduct_names=("[M+H]+", "[M+Na]+", "[M+K]+"),
+        species_names=("kidney", "liver", "plasma"),
+        injection_names=("1 positive", "2 positive", "3 positive", "4 positive"),
+    )

@@ -20,8 +20,10 @@ from compassign.files import written_whole
 from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, combine, judge
 from compassign.inference.fitting import ModelFit, fit
 from compassign.inference.rt_stage import RtStage, run_rt_stage
+from compassign.models.generative import default_terms
 from compassign.models.problem import AssignmentProblem, build_problem, clamped_calibrants
 from compassign.posterior.assignments import SlotProbabilities, compound_probabilities
+from compassign.posterior.predictive import predictive_checks
 from compassign.posterior.responsibilities import mean_probabilities, summarise
 from compassign.posterior.trace import TraceLayout, TraceWriter, write_rt_trace
 from compassign.progress import Progress
@@ -168,6 +170,7 @@ def _write_results(
     write_csv(candidates_table(dataset, candidates, probabilities), output.folder / "candidates.csv")
     hashes = {name: getattr(dataset, name) for name in ("dataset_hash", "labels_hash", "truth_hash")}
     write_json(hashes, output.folder / "run.json")  # the command adds the configuration and how it was started
+    _write_checks(question.problem, fitted, output)
     sensitivity = _sensitivity(question, fitted, config)
     document = {
         **asdict(metrics),
@@ -190,6 +193,15 @@ def _write_results(
     numbers = headline(metrics)
     notes = (*verdict.reasons, *_describe(sensitivity))
     return RunSummary(verdict.verdict, {name: numbers[name] for name in HEADLINE}, notes)
+
+
+def _write_checks(problem: AssignmentProblem, fitted: ModelFit, output: Output) -> None:
+    """Check a sampled generative model against its data; no other model says how data come about."""
+    if output.config.model != "generative" or fitted.draws is None:
+        return
+    rng = np.random.default_rng(output.config.seed)
+    checks = predictive_checks(problem, default_terms(), fitted.draws.flat(), rng)
+    write_json(checks, output.folder / "predictive_checks.json")
 
 
 def _score(question: Question, probabilities: SlotProbabilities, alpha: float) -> tuple[Decisions, Metrics]:

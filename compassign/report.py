@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from compassign.errors import InputError
 
 METRICS_FILE = Path("results", "assignment_metrics.json")
 RECORD_FILE = Path("results", "run.json")
+CHECKS_FILE = Path("results", "predictive_checks.json")
 LOG_FILE = Path("logs", "run.log")
 WIDTH = 100  # characters; fits a terminal, an e-mail and a page
 MISSING = "-"
+UNLIKELY = 0.01  # p-values of predictive checks below it, or above 1 minus it, are a misfit
+N_SHOWN = 20  # misfits
 
 Document = Mapping[str, object]
 
@@ -45,12 +49,24 @@ _VERDICTS = {
     "failed": "the sampler did not find the posterior; do not use these numbers",
 }
 
+_QUANTITIES = {
+    "median_ppm": "the median mass error, ppm,",
+    "iqr_ppm": "the interquartile range of mass errors, ppm,",
+    "median_sd": "the median RT error, SDs,",
+    "iqr_sd": "the interquartile range of RT errors, SDs,",
+    "share_beyond_2": "the share of {observable} errors beyond 2 SDs",
+    "n_listed": "the number of peaks from the library",
+    "n_unlisted": "the number of peaks from unlisted compounds",
+    "n_background": "the number of background peaks",
+}
+_OBSERVABLES = {"mass": "mass", "rt": "RT"}
+
 
 def render_report(run_dir: Path) -> str:
     """Describe a complete run: configuration, scores, what is accepted, sensitivity, sampler and runtime.
 
-    run_dir : the run's folder; only its metrics and its record are read. Raises InputError if either is missing or not
-    a JSON object.
+    run_dir : the run's folder; only its metrics, its record and, where there are any, its predictive checks are read.
+    Raises InputError if either of the first two is missing, or any is not a JSON object.
     """
     missing = [str(name) for name in (METRICS_FILE, RECORD_FILE) if not (run_dir / name).is_file()]
     if missing:
@@ -65,6 +81,7 @@ def render_report(run_dir: Path) -> str:
         _calibration(_object(metrics, "calibration")),
         _sensitivity(_object(metrics, "sensitivity")),
         _sampler(_object(metrics, "sampler")),
+        _checks(_read_object(run_dir / CHECKS_FILE) if (run_dir / CHECKS_FILE).is_file() else {}),
         _runtime(_object(metrics, "runtime_s")),
     ]
     console = Console(file=io.StringIO(), width=WIDTH, color_system=None, legacy_windows=False)
@@ -215,6 +232,37 @@ def _sampler(sampler: Document) -> RenderableType:
     if not_informed:
         reasons.append(f"Not informed by these data: {_shown(not_informed)}")
     return Group(_table("Sampler", ("diagnostic", "value"), rows), Text("\n".join(reasons) + "\n"))
+
+
+def _checks(document: Document) -> RenderableType:
+    """Name the predictive checks that fail, the first N_SHOWN of them; nothing for a model without checks."""
+    checks = [row for row in _list(document, "checks") if isinstance(row, Mapping)]
+    if not checks:
+        return Text()
+    failed = [_misfit(row) for row in checks if not UNLIKELY <= _number(row, "p_value") <= 1.0 - UNLIKELY]
+    if not failed:
+        return Text(f"Predictive checks: none of {len(checks)} finds the data unlike the model's.\n")
+    expected = round(2 * UNLIKELY * len(checks))
+    head = f"Predictive checks: {len(failed)} of {len(checks)} find the data unlike the model's"
+    by_chance = f" (up to about {expected} by chance)." if expected else "."
+    more = [f"... and {len(failed) - N_SHOWN} more"] if len(failed) > N_SHOWN else []
+    return Text("\n".join([head + by_chance, *failed[:N_SHOWN], *more]) + "\n")
+
+
+def _misfit(check: Document) -> str:
+    statistic, group = _shown(check.get("statistic")), _shown(check.get("group"))
+    observable = _shown(check.get("observable"))
+    what = _QUANTITIES.get(statistic, statistic).format(observable=_OBSERVABLES.get(observable, observable))
+    where = "over all peaks" if group == "all" else f"of {group}"
+    side = "larger" if _number(check, "p_value") < UNLIKELY else "smaller"
+    observed, low, high = (_shown(check.get(key)) for key in ("observed", "replicated_05", "replicated_95"))
+    return f"Misfit: {what} {where} is {observed}, {side} than the model makes it ({low} to {high})"
+
+
+def _number(document: Document, key: str) -> float:
+    """A number of a document; NaN where there is none, which no limit contains."""
+    value = document.get(key)
+    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _runtime(stages: Document) -> RenderableType:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from compassign import report
 from compassign.errors import InputError
+from compassign.posterior import predictive
 from compassign.report import WIDTH, render_report
 
 METRICS: dict[str, Any] = {
@@ -165,3 +167,72 @@ def test_broken_metrics(tmp_path: Path, content: str, message: str) -> None:
     (run / "results" / "assignment_metrics.json").write_text(content)
     with pytest.raises(InputError, match=rf"assignment_metrics\.json.*{message}"):
         render_report(run)
+
+
+def with_checks(folder: Path, *rows: dict[str, Any]) -> Path:
+    """A run with these checks and 48 that pass."""
+    run = write_run(folder, METRICS, RECORD)
+    fine = {**MASS_CHECK, "p_value": 0.3}
+    document = {"n_draws": 200, "checks": [*rows, *[fine] * 48], "histograms": []}
+    (run / "results" / "predictive_checks.json").write_text(json.dumps(document))
+    return run
+
+
+MASS_CHECK: dict[str, Any] = {
+    "observable": "mass",
+    "statistic": "iqr_ppm",
+    "group": "all",
+    "observed": 3.21987,
+    "replicated_05": 2.1,
+    "replicated_50": 2.2,
+    "replicated_95": 2.3,
+    "p_value": 0.0,
+}
+
+
+def test_says_which_predictive_checks_fail_and_how(tmp_path: Path) -> None:
+    rt = {
+        "observable": "rt",
+        "statistic": "share_beyond_2",
+        "group": "[b] positive",
+        "observed": 0.02,
+        "p_value": 0.991,
+    }
+    text = render_report(with_checks(tmp_path / "run", MASS_CHECK, {**MASS_CHECK, **rt}))
+    assert "2 of 50 find the data unlike the model's (up to about 1 by chance)." in text
+    flat = " ".join(text.split())
+    assert (
+        "Misfit: the interquartile range of mass errors, ppm, over all peaks is 3.22, larger than the model makes it "
+        "(2.1 to 2.3)" in flat
+    )
+    assert "Misfit: the share of RT errors beyond 2 SDs of [b] positive is 0.02, smaller than" in flat
+
+
+@pytest.mark.parametrize(("p_value", "fails"), [(0.0099, True), (0.01, False), (0.99, False), (0.9901, True)])
+def test_a_check_fails_at_either_end(tmp_path: Path, p_value: float, fails: bool) -> None:
+    text = render_report(with_checks(tmp_path / "run", {**MASS_CHECK, "p_value": p_value}))
+    assert ("Misfit:" in text) is fails
+    assert ("none of 49 finds the data unlike the model's" in text) is not fails
+
+
+def test_many_misfits_are_counted(tmp_path: Path) -> None:
+    text = render_report(with_checks(tmp_path / "run", *[MASS_CHECK] * 25))
+    assert text.count("Misfit:") == 20
+    assert "... and 5 more" in text
+
+
+def test_a_run_without_checks_says_nothing_of_them(tmp_path: Path) -> None:
+    assert "redictive" not in render_report(write_run(tmp_path / "run", METRICS, RECORD))
+
+
+def test_broken_checks(tmp_path: Path) -> None:
+    run = with_checks(tmp_path / "run")
+    (run / "results" / "predictive_checks.json").write_text("[1]")
+    with pytest.raises(InputError, match=r"predictive_checks\.json.*expected a JSON object"):
+        render_report(run)
+
+
+def test_every_statistic_of_the_checks_has_words() -> None:
+    named = {name for names in predictive._ERROR_STATISTICS.values() for name in names}
+    counted = {f"n_{name}" for name in predictive._OUTCOMES}
+    assert set(report._QUANTITIES) == named | counted | {predictive._FAR}

@@ -11,7 +11,7 @@ from compassign.inference.diagnostics import MAX_RHAT_RESPONSIBILITIES, Responsi
 from compassign.models.draws import Block, DrawSource
 from compassign.posterior.assignments import SlotProbabilities
 from compassign.posterior.trace import TraceWriter
-from compassign.units import FloatArray
+from compassign.units import FloatArray, IntArray
 
 HDI_PROBABILITY = 0.94  # ArviZ's long-standing default
 UNCERTAIN = (0.05, 0.95)  # mean responsibilities in between are judged for convergence
@@ -27,7 +27,7 @@ def summarise(
     Memory is bounded by the block size and the result, whatever the number of draws.
     """
     parts: list[_Part] = []
-    for peaks in _blocks(source):
+    for peaks in peak_blocks(source.offsets, source.n_chains * source.n_draws):
         block = source.block(peaks)
         writer.write(peaks, source.offsets, block.slot, block.null)
         parts.append(_summarise_block(source, block, peaks))
@@ -50,7 +50,7 @@ def summarise(
 
 def mean_probabilities(source: DrawSource) -> SlotProbabilities:
     """Posterior means alone, without intervals (NaN) and evidence; for quick comparisons between settings."""
-    blocks = [source.block(peaks) for peaks in _blocks(source)]
+    blocks = [source.block(peaks) for peaks in peak_blocks(source.offsets, source.n_chains * source.n_draws)]
     slot = np.concatenate([block.slot.mean(axis=0) for block in blocks])
     null = np.concatenate([block.null.mean(axis=0) for block in blocks])
     no_slot, no_null = np.full(slot.size, np.nan), np.full(null.size, np.nan)
@@ -122,13 +122,16 @@ def batch_means_error(draws: FloatArray) -> FloatArray:
     return np.asarray(batches.reshape(n_chains * n_batches, n).std(axis=0, ddof=1) / np.sqrt(n_chains * n_batches))
 
 
-def _blocks(source: DrawSource) -> Iterator[slice]:
-    """Runs of whole peaks with at most BLOCK_CELLS draws x slots (one peak at least)."""
-    n_peaks = source.offsets.size - 1
-    budget = max(BLOCK_CELLS // (source.n_chains * source.n_draws), 1)
+def peak_blocks(offsets: IntArray, n_draws: int) -> Iterator[slice]:
+    """Runs of whole peaks with at most BLOCK_CELLS draws x slots, and draws x peaks (one peak at least).
+
+    offsets : (n_peaks + 1,) ragged slots. n_draws : of all chains.
+    """
+    n_peaks = offsets.size - 1
+    budget = max(BLOCK_CELLS // n_draws, 1)
     start = 0
     while start < n_peaks:
-        limit = max(start + 1, int(np.searchsorted(source.offsets, source.offsets[start] + budget, side="right")) - 1)
+        limit = max(start + 1, int(np.searchsorted(offsets, offsets[start] + budget, side="right")) - 1)
         stop = min(limit, start + budget, n_peaks)
         yield slice(start, stop)
         start = stop

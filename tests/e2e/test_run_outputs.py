@@ -39,10 +39,20 @@ def test_a_run_ends_well_and_leaves_exactly_its_files(any_run: Run) -> None:
         "results/assignment_metrics.json",
         "results/candidates.csv",
         "results/peak_assignments.csv",
+        *(["results/predictive_checks.json"] if any_run.metrics["model"] == "generative" else []),
         "results/run.json",
     ]
     assert any_run.path.name in any_run.ended.out
     assert "Traceback" not in any_run.ended.err
+
+
+def test_a_sampled_model_is_checked_against_its_data(generative_run: Run) -> None:
+    document = json.loads((generative_run.path / "results" / "predictive_checks.json").read_text())
+    assert document["n_draws"] == 200
+    assert {row["observable"] for row in document["checks"]} == {"mass", "rt", "assignment"}
+    p_values = [row["p_value"] for row in document["checks"]]
+    assert all(0.0 <= p <= 1.0 for p in p_values)
+    assert sum(0.01 <= p <= 0.99 for p in p_values) > 0.8 * len(p_values)  # simulated much as the model has it
 
 
 def test_the_output_shows_the_run(any_run: Run) -> None:

@@ -22,6 +22,12 @@ def test_cdf_equals_scipy() -> None:
     assert student.cdf(Z) == pytest.approx(stats.t(student.NU).cdf(Z), abs=1e-14)
 
 
+def test_quantile_inverts_the_distribution_function() -> None:
+    p = np.concatenate([np.geomspace(1e-12, 0.5, 50), 1.0 - np.geomspace(1e-12, 0.5, 50)])
+    assert student.quantile(p) == pytest.approx(stats.t(student.NU).ppf(p), rel=1e-6, abs=1e-7)
+    assert np.isfinite(student.quantile(np.array([0.0, 1.0]))).all()
+
+
 def test_both_backends_agree() -> None:
     z = pt.dvector("z")
     graphs = {"log_density": student.log_density(z, 0.3, pt.log1p), "cdf": student.cdf(z, pt.sqrt)}

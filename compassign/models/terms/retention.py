@@ -32,6 +32,8 @@ class Retention:
     def parameters(self, problem: AssignmentProblem) -> Graph:
         """The scalar `noise` in minutes and `drift` of every injection in minutes, (n_injections,)."""
         add_dimension("injection", problem.injection_names)
+        if not _has_predictions(problem):
+            return {"noise": pt.as_tensor(problem.rt_noise_min), "drift": pt.zeros(len(problem.injection_names))}
         typical = DRIFT_TO_NOISE * problem.rt_noise_min
         noise = pm.LogNormal("rt_noise_min", pm.Data("log_rt_noise", np.log(problem.rt_noise_min)), NOISE_WIDTH)
         several = len(problem.injection_names) > 1
@@ -49,7 +51,9 @@ class Retention:
         return pm.Data("slot_has_prediction", is_predicted.astype(np.float64)) * (log_q - log_g)
 
     def location(self, problem: AssignmentProblem) -> dict[str, FloatArray]:
-        """No drift, the RT stage's noise."""
+        """No drift, the RT stage's noise; nothing where no candidate has a prediction that could tell of them."""
+        if not _has_predictions(problem):
+            return {}
         n_injections = len(problem.injection_names)
         values = {"rt_noise_min": np.asarray(problem.rt_noise_min), "rt_drift_min": np.zeros(n_injections)}
         if n_injections > 1:
@@ -59,6 +63,8 @@ class Retention:
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
         """NumPy reference of `contribution`."""
         is_predicted, residual, sd = _residuals(problem, slots)
+        if not _has_predictions(problem):
+            return np.zeros((next(iter(values.values())).shape[0], is_predicted.size))
         drift = values["rt_drift_min"]  # (n_draws, n_injections)
         scale = np.sqrt(values["rt_noise_min"][:, None] ** 2 + sd**2)
         log_q = student.log_density((residual - drift[:, problem.injection[slots]]) / scale, np.log(scale))
@@ -68,6 +74,11 @@ class Retention:
     def hyperparameters(self, problem: AssignmentProblem) -> tuple[str, ...]:
         """Noise and drift."""
         return tuple(self.location(problem))
+
+
+def _has_predictions(problem: AssignmentProblem) -> bool:
+    """Whether any candidate has a predicted RT."""
+    return bool(np.isfinite(problem.rt_pred_min).any())
 
 
 def _residuals(problem: AssignmentProblem, slots: slice) -> tuple[BoolArray, FloatArray, FloatArray]:

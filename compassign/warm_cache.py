@@ -1,4 +1,4 @@
-"""Fills the cache of compiled code, so that no run has to wait: `python -m compassign.warm_cache [mixture] [retention]`.
+"""Fills the cache of compiled code, so that no run waits: `python -m compassign.warm_cache [mixture] [retention]`.
 
 The models are those of a demonstration, whose structure most tables share; others find most parts of theirs.
 """

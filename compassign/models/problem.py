@@ -15,7 +15,8 @@ from compassign.models.statements import Statements, no_statements
 from compassign.units import BoolArray, FloatArray, IntArray
 
 SAME_RT_MIN = 5e-4  # calibrants and peaks are read from tables rounded to 0.001 min
-MIN_DECIMALS = 3  # an RT that is rounded more coarsely is shared by too many peaks to identify one
+MOST = 0.5
+DECIMALS = 3  # an RT that is rounded more coarsely is shared by too many peaks to identify one
 
 
 @dataclass(frozen=True)
@@ -125,12 +126,10 @@ def clamped_calibrants(dataset: Dataset, candidates: Candidates) -> dict[str, fr
     """The peaks that trained the RT stage, each with its compound: they have a calibrant's species, injection and RT.
 
     Where several peaks fit a calibrant (other adducts of the compound elute with it), all of them are clamped. An RT is
-    the same when it agrees within 0.0005 min, the rounding of tables. No peak is clamped where the RTs of peaks or
-    calibrants are rounded to fewer than 3 decimals of a minute: then isomers share the RT of a calibrant by chance.
+    the same when it agrees within 0.0005 min, the rounding of tables. No peak is clamped in an injection whose RTs are
+    rounded to fewer than 3 decimals of a minute: there other compounds have the RT of a calibrant by chance.
     """
     calibrants, peaks = dataset.calibrants, dataset.peaks
-    if _is_rounded(peaks["rt_min"]) or _is_rounded(calibrants["rt_min"]):
-        return {}
     compound_ids = dataset.compounds["compound_id"].to_numpy()
     rows = peak_of_slot(candidates)
     slots = pd.DataFrame(
@@ -145,14 +144,17 @@ def clamped_calibrants(dataset: Dataset, candidates: Candidates) -> dict[str, fr
     pairs = slots.merge(calibrants, on=["compound_id", "species"])
     is_same_time = (pairs["peak_rt_min"] - pairs["rt_min"]).abs() <= SAME_RT_MIN
     is_same_injection = (pairs["injection"] == "") | (pairs["injection"] == pairs["peak_injection"])
-    matched = pairs[is_same_time & is_same_injection].drop_duplicates("peak_id")
+    is_fine = pairs["peak_injection"].isin(_finely_timed(peaks))
+    matched = pairs[is_same_time & is_same_injection & is_fine].drop_duplicates("peak_id")
     pairs_of_ids = zip(matched["peak_id"].tolist(), matched["compound_id"].tolist(), strict=True)
     return {peak_id: frozenset({compound_id}) for peak_id, compound_id in pairs_of_ids}
 
 
-def _is_rounded(rt_min: pd.Series[float]) -> bool:
-    """Whether all RTs have fewer than MIN_DECIMALS decimals; true of none at all."""
-    return bool(np.allclose(rt_min, rt_min.round(MIN_DECIMALS - 1), rtol=0.0, atol=1e-9))
+def _finely_timed(peaks: pd.DataFrame) -> list[str]:
+    """The injections in which most RTs have DECIMALS decimals; one in ten ends in 0 by chance."""
+    has_decimals = (peaks["rt_min"] - peaks["rt_min"].round(DECIMALS - 1)).abs() > SAME_RT_MIN
+    share = has_decimals.groupby(peaks["injection"]).mean()
+    return [str(name) for name in share.index[share > MOST]]
 
 
 def _index(column: pd.Series[str]) -> tuple[tuple[str, ...], IntArray]:

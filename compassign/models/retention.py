@@ -18,7 +18,7 @@ NOISE_SHARE = 0.005  # of the RT span: a peak's apex repeats within about half a
 NOISE_WIDTH = 0.5  # log-normal: within a factor of 2.7 of that
 SHIFT_SHARE = 0.05  # of the RT span: matrices and clusters shift a compound by a few percent
 OWN_SD_WIDTH, UNKNOWN_SD_WIDTH = 0.3, 1.0  # log-normal: how far the SD of a prediction's error may be off
-POOL_WIDTH = 0.7  # log-normal, so that the pooled SDs stay off zero, where centred effects form a funnel
+POOL_WIDTH = 0.5  # log-normal, so that the pooled SDs stay off zero, where centred effects form a funnel
 
 
 def build_retention_model(design: RetentionDesign) -> pm.Model:

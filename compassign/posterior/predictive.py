@@ -19,7 +19,6 @@ from compassign.models.generative import GenerativeTerms, peak_posterior, term_e
 from compassign.models.mixture import PeakPosterior, segment_sum, twin_weight
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Values
-from compassign.models.terms.retention import Retention
 from compassign.posterior.error_laws import ErrorLaw, error_law
 from compassign.posterior.responsibilities import peak_blocks
 from compassign.units import FloatArray, IntArray
@@ -95,7 +94,7 @@ def predictive_checks(
     kept = _thinned(values)
     n_draws = next(iter(kept.values())).shape[0]
     slot_of_peak, checks = _assign(problem, terms, kept, rng)
-    observables = ["mass", *("rt" for term in terms.rest if isinstance(term, Retention))]
+    observables = ["mass", "rt"] if "rt_drift_min" in kept else ["mass"]  # the model may be without RTs
     histograms = []
     for observable in observables:
         laws = (error_law(observable, problem, kept, draw, slot_of_peak[draw]) for draw in range(n_draws))

@@ -16,7 +16,7 @@ from compassign.units import FloatArray, IntArray
 HDI_PROBABILITY = 0.94  # ArviZ's long-standing default
 UNCERTAIN = (0.05, 0.95)  # mean responsibilities in between are judged for convergence
 MIN_DRAWS_FOR_RHAT = 4  # R-hat splits a chain and needs two draws in each half
-BLOCK_CELLS = 2_000_000  # draws x slots in memory at once: 16 MB an array
+BLOCK_CELLS = 500_000  # draws x slots in memory at once: 4 MB an array, a few of which fit the cache
 
 
 def summarise(

@@ -17,6 +17,7 @@ from compassign.files import written_whole
 from compassign.units import FloatArray, IntArray, StrArray
 
 CHUNK_CELLS = 1_000_000  # 4 MB of float32 a chunk
+CACHE_BYTES = 16_000_000  # room for the chunk that blocks of peaks are still filling
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,13 @@ class TraceWriter:
 
     def __init__(self, path: Path, layout: TraceLayout) -> None:
         self._layout = layout
-        self._file = h5netcdf.File(path, "w")
+        # A chunk that several blocks fill is compressed once, when it is full: the cache outlives a single block only
+        # while a handle of the variable is open, which h5netcdf closes after each.
+        self._h5_file = h5py.File(path, "w", track_order=True, rdcc_nbytes=CACHE_BYTES, rdcc_w0=1.0)
+        self._file = h5netcdf.File(self._h5_file, "w")
         self._file.attrs["thin"] = layout.thin
-        self._r = self._create()
+        self._create()
+        self._r = self._h5_file["posterior"][layout.variable]
 
     def __enter__(self) -> Self:
         """Open."""
@@ -67,15 +72,16 @@ class TraceWriter:
     ) -> None:
         """Close the file, complete or not; the caller renames only complete ones."""
         self._file.close()
+        self._h5_file.close()
 
-    def _create(self) -> Any:
+    def _create(self) -> None:
         layout = self._layout
         n_kept = len(range(0, layout.n_draws, layout.thin))
         sizes = {"chain": layout.n_chains, "draw": n_kept, "N": layout.peak_id.size, "K_max": layout.k_max}
         self._file.dimensions = sizes
         posterior, constant = self._file.create_group("posterior"), self._file.create_group("constant_data")
         rows = max(1, min(sizes["N"], CHUNK_CELLS // max(layout.n_chains * n_kept * layout.k_max, 1)))
-        variable = posterior.create_variable(
+        posterior.create_variable(
             layout.variable,
             tuple(sizes),
             dtype=np.float32,
@@ -94,7 +100,6 @@ class TraceWriter:
             padded = np.full(mask.shape, "", dtype=object)
             padded[:, 1:][mask[:, 1:]] = values
             constant.create_variable(name, ("N", "K_max"), data=padded, dtype=h5py.string_dtype())
-        return variable
 
     def write(self, peaks: slice, offsets: IntArray, slot: FloatArray, null: FloatArray) -> None:
         """Write a run of peaks: slot (n_chains * n_draws, n_slots), null (n_chains * n_draws, n_peaks)."""

@@ -197,3 +197,18 @@ def test_rt_trace_without_a_posterior(tmp_path: Path) -> None:
         assert tree.attrs["n_chains"] == 0
         assert "posterior" not in tree.children
         assert variable(tree, "constant_data/rt_pred_min").shape == (2, 3)
+
+
+def test_a_chunk_waits_for_the_blocks_that_fill_it(tmp_path: Path, rng: np.random.Generator) -> None:
+    """It is compressed once, and not again for every block of peaks."""
+    drawn = draw_source(rng, [3] * 200, n_draws=100)
+    sizes = []
+    with TraceWriter(tmp_path / "trace.nc", drawn.layout()) as writer:
+        for peaks in (slice(0, 7), slice(7, 150), slice(150, 200)):
+            sizes.append((tmp_path / "trace.nc").stat().st_size)
+            block = drawn.source.block(peaks)
+            writer.write(peaks, drawn.source.offsets, block.slot, block.null)
+    assert sizes[0] == sizes[1] == sizes[2] < (tmp_path / "trace.nc").stat().st_size
+    with opened(tmp_path / "trace.nc") as tree:
+        expected = drawn.slot.reshape(2, 100, 200, 3)
+        assert variable(tree, "posterior/r").to_numpy()[..., 1:] == pytest.approx(expected, abs=1e-6)

@@ -15,7 +15,8 @@ from compassign.models.statements import Statements, no_statements
 from compassign.units import BoolArray, FloatArray, IntArray
 
 SAME_RT_MIN = 5e-4  # calibrants and peaks are read from tables rounded to 0.001 min
-MOST = 0.5
+ROUNDING_MIN = 1e-6  # of times as binary numbers
+MANY = 0.5
 DECIMALS = 3  # an RT that is rounded more coarsely is shared by too many peaks to identify one
 
 
@@ -151,10 +152,10 @@ def clamped_calibrants(dataset: Dataset, candidates: Candidates) -> dict[str, fr
 
 
 def _finely_timed(peaks: pd.DataFrame) -> list[str]:
-    """The injections in which most RTs have DECIMALS decimals; one in ten ends in 0 by chance."""
-    has_decimals = (peaks["rt_min"] - peaks["rt_min"].round(DECIMALS - 1)).abs() > SAME_RT_MIN
+    """The injections in which at least half of the RTs have DECIMALS decimals; one in ten ends in 0 by chance."""
+    has_decimals = (peaks["rt_min"] - peaks["rt_min"].round(DECIMALS - 1)).abs() > ROUNDING_MIN
     share = has_decimals.groupby(peaks["injection"]).mean()
-    return [str(name) for name in share.index[share > MOST]]
+    return [str(name) for name in share.index[share >= MANY]]
 
 
 def _index(column: pd.Series[str]) -> tuple[tuple[str, ...], IntArray]:

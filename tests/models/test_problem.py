@@ -172,7 +172,7 @@ def test_no_calibrants_clamp_nothing() -> None:
 
 
 @pytest.mark.parametrize(("decimals", "expected"), [(1, {}), (2, {}), (3, {"p1": {"C0"}}), (4, {"p1": {"C0"}})])
-@pytest.mark.parametrize("table", ["peaks", "calibrants", "both"])
+@pytest.mark.parametrize("table", ["peaks", "both"])
 def test_rounded_times_identify_no_calibrant(
     decimals: int, expected: Mapping[str, Collection[str]], table: str
 ) -> None:

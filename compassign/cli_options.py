@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 from pydantic import BaseModel
@@ -27,6 +27,7 @@ FLAGS = {
     "sampler.draws": "--samples",
     "sampler.tune": "--tune",
     "sampler.chains": "--chains",
+    "sampler.backend": "--backend",
     "sampler.target_accept": "--target-accept",
     "unlisted_share": "--unlisted-share",
     "mass_window_ppm": "--mass-window",
@@ -74,6 +75,7 @@ class RunOptions:
     samples: Annotated[int | None, _option("sampler.draws", metavar="N")] = None
     tune: Annotated[int | None, _option("sampler.tune", metavar="N")] = None
     chains: Annotated[int | None, _option("sampler.chains", metavar="N")] = None
+    backend: Annotated[Literal["nutpie", "pymc"] | None, _option("sampler.backend")] = None
     target_accept: Annotated[float | None, _option("sampler.target_accept", metavar="X")] = None
     unlisted_share: Annotated[float | None, _option("unlisted_share", metavar="X")] = None
     mass_window: Annotated[float | None, _option("mass_window_ppm", metavar="PPM")] = None

@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -32,9 +31,6 @@ def start_beside() -> None:
     The RT stage, which comes first, is compiled by the run itself meanwhile; whoever needs the mixture waits for this.
     """
     if not marker().exists():
-        subprocess.Popen(
-            [sys.executable, "-m", "compassign.warm_cache", "mixture"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        silent = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
+        command = [sys.executable, "-m", "compassign.warm_cache", "mixture"]
+        os.posix_spawn(sys.executable, command, os.environ, file_actions=silent)

@@ -64,7 +64,8 @@ class Retention:
         """NumPy reference of `contribution`."""
         is_predicted, residual, sd = _residuals(problem, slots)
         if not _has_predictions(problem):
-            return np.zeros((next(iter(values.values())).shape[0], is_predicted.size))
+            n_draws = max((value.shape[0] for value in values.values()), default=1)
+            return np.zeros((n_draws, is_predicted.size))
         drift = values["rt_drift_min"]  # (n_draws, n_injections)
         scale = np.sqrt(values["rt_noise_min"][:, None] ** 2 + sd**2)
         log_q = student.log_density((residual - drift[:, problem.injection[slots]]) / scale, np.log(scale))

@@ -236,6 +236,7 @@ def _c_logp(function: Any, value_ndims: Sequence[int], data: Sequence[Any]) -> A
             f"    table = carray(table_, ({entry},))",
             "    position, out = carray(position_, (int(n_dim),)), carray(out_, (int(n_dim),))",
             "    value = carray(value_, (1,))",
+            "    value[0] = np.nan",  # an exception in here would end as success
             *(f"    {line}" for line in lines),
             "    value[0] = result[()]",
             "    if not (np.isfinite(value[0]) and np.isfinite(out.sum())):",

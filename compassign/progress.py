@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -17,46 +16,13 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, Time
 from rich.progress import Progress as RichBar
 
 from compassign.errors import CompAssignError, RunCancelledError
+from compassign.sampling_progress import SamplingProgress
 
 LOGGER = logging.getLogger("compassign")
 
 BAR_AFTER_S = 2.0  # a bar that flashes by says nothing
 LINE_STEP = 0.1  # share of a stage between two plain lines
 LINE_EVERY_S = 2.0  # and the least time between them, so that a fast stage does not flood the log
-
-
-@dataclass(frozen=True)
-class ChainProgress:
-    """Where one chain is: draw of n_draws (tuning included), divergences after tuning, and its step size."""
-
-    chain: int
-    draw: int
-    n_draws: int
-    is_tuning: bool
-    n_divergences: int
-    step_size: float
-
-
-@dataclass(frozen=True)
-class SamplingProgress:
-    """Where a sampler is; eta_s is the time left in seconds, None while nothing can be said."""
-
-    chains: tuple[ChainProgress, ...]
-    eta_s: float | None
-
-    @property
-    def share(self) -> float:
-        """Finished share of all draws, 0 to 1."""
-        return sum(chain.draw for chain in self.chains) / max(sum(chain.n_draws for chain in self.chains), 1)
-
-    def __str__(self) -> str:
-        """One line for a person."""
-        draw, total = sum(chain.draw for chain in self.chains), sum(chain.n_draws for chain in self.chains)
-        n_divergences = sum(chain.n_divergences for chain in self.chains)
-        step = min((chain.step_size for chain in self.chains), default=0.0)
-        tuning = ", tuning" if any(chain.is_tuning for chain in self.chains) else ""
-        eta = "" if self.eta_s is None else f", {self.eta_s:.0f} s left"
-        return f"{draw} of {total} draws, {n_divergences} divergences, step size {step:.3g}{tuning}{eta}"
 
 
 class Progress(Protocol):

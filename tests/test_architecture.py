@@ -23,6 +23,7 @@ LAYERS = {
     "compassign.matching": 1,
     "compassign.candidates": 1,
     "compassign.progress": 1,
+    "compassign.sampling_progress": 0,
     "compassign.store": 1,
     "compassign.models": 2,
     "compassign.inference": 3,

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from compassign import progress as progress_module
 from compassign.errors import InputError, RunCancelledError
-from compassign.progress import LOGGER, ChainProgress, RichProgress, SamplingProgress, SilentProgress
+from compassign.progress import LOGGER, RichProgress, SilentProgress
+from compassign.sampling_progress import ChainProgress, SamplingProgress
 
 
 class Clock:

@@ -15,7 +15,8 @@ import pymc as pm
 from compassign.config import SamplerConfig
 from compassign.errors import RunCancelledError, SamplingError
 from compassign.inference.native import POSITION, NativeModel, compile_model
-from compassign.progress import ChainProgress, Progress, SamplingProgress
+from compassign.progress import Progress
+from compassign.sampling_progress import ChainProgress, SamplingProgress
 from compassign.units import BoolArray, FloatArray
 
 Adaptation = Literal["diag", "low_rank"]

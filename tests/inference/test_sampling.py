@@ -20,7 +20,8 @@ from compassign.errors import RunCancelledError, SamplingError
 from compassign.inference import sampling
 from compassign.inference.native import NativeModel, compile_model
 from compassign.inference.sampling import Draws, sample
-from compassign.progress import ChainProgress, SamplingProgress, SilentProgress
+from compassign.progress import SilentProgress
+from compassign.sampling_progress import ChainProgress, SamplingProgress
 
 SETTINGS = SamplerConfig(draws=60, tune=80, chains=2)
 ENDLESS = SamplerConfig(draws=10_000_000, tune=80, chains=2)

@@ -93,11 +93,8 @@ def mix(
         total = background + of_peak * listed
         normaliser = 1.0 + (1.0 + twin) * of_peak * weights
         value += math.log(total / normaliser)
-        of_slots, of_twins, of_prior = (
-            of_peak / total,
-            null * twin * of_peak / total,
-            (1.0 + twin) * of_peak / normaliser,
-        )
+        of_slots, of_twins = of_peak / total, null * twin * of_peak / total
+        of_prior = (1.0 + twin) * of_peak / normaliser
         peaks[OF_SLOTS, peak - start], peaks[OF_NULL, peak - start] = of_slots, background / total
         effect = mass = offset = log_scale = drift = variance = 0.0
         for ion in range(first, last):
@@ -107,8 +104,7 @@ def mix(
             gradient.group_effect[data.ion_group[block_ion + ion]] += change
             gradient.adduct_effect[data.ion_adduct[block_ion + ion]] += change
             pulled = responsibility * ions[PULL, ion]
-            effect += change
-            mass += responsibility
+            effect, mass = effect + change, mass + responsibility
             offset += pulled
             log_scale += pulled * ions[Z, ion]
             drift += scaled * ions[DRIFT_SUM, ion]
@@ -116,8 +112,8 @@ def mix(
             if data.ions[N_KNOWN, block_ion + ion] > 0.0:
                 of_copy = ions[MASS, ion] * of_twins - ions[WEIGHT, ion] * of_prior
                 gradient.known_effect[()] += of_copy * known * data.ions[N_KNOWN, block_ion + ion]
-                for k in range(data.ion_slots[block_ion + ion], data.ion_slots[block_ion + ion + 1]):
-                    gradient.known_effect[()] += scaled * slots[EVIDENCE, k - block_slot] * data.slots[KNOWN, k]
+                low, high = data.ion_slots[block_ion + ion], data.ion_slots[block_ion + ion + 1]
+                gradient.known_effect[()] += scaled * _known_evidence(data, slots, low, high, block_slot)
         gradient.species_effect[data.peak_species[peak]] += effect
         injection = data.peak_injection[peak]
         mass_total[injection] += mass
@@ -126,3 +122,12 @@ def mix(
         gradient.rt_drift_min[injection] += drift
         gradient.rt_noise_min[()] += variance
     return value
+
+
+@njit(error_model="numpy")
+def _known_evidence(data: MixtureData, slots: FloatArray, low: int, high: int, block_slot: int) -> float:
+    """Evidence of those slots of an ion, from low to high, whose compound is known in the species."""
+    evidence = 0.0
+    for k in range(low, high):
+        evidence += slots[EVIDENCE, k - block_slot] * data.slots[KNOWN, k]
+    return evidence

@@ -78,13 +78,13 @@ class NativeModel:
         Raises SamplingError where it has other variables.
         """
         free, initial = _free_variables(model)
+        if [variable.name for variable in free] != [variable.name for variable in self.free]:
+            raise SamplingError("the model has other free variables than the one that was compiled")
         known, data = _data_of(model), {}
         for name, old in self.data.items():
             if name not in known or known[name].ndim != old.ndim:
                 raise SamplingError(f"{name}: the model has no such data variable of {old.ndim} dimensions")
             data[name] = np.array(known[name], dtype=old.dtype, order="C")
-        if [variable.name for variable in free] != [variable.name for variable in self.free]:
-            raise SamplingError("the model has other free variables than the one that was compiled")
         return replace(self, free=free, data=data, initial=initial)
 
     def log_density(self, position: FloatArray) -> tuple[float, FloatArray]:

@@ -110,7 +110,7 @@ def draw_parameters(rng: np.random.Generator) -> dict[str, FloatArray]:
         "group_sd": group_sd,
         "group_z": rng.normal(size=N_GROUPS),
         "adduct_sd": adduct_sd,
-        "adduct_effect": _sum_to_zero(rng.normal(0.0, adduct_sd, N_ADDUCTS)),
+        "adduct_z": rng.normal(0.0, np.sqrt(adduct_sd), N_ADDUCTS - 1),
         "species_sd": species_sd,
         "species_effect": _sum_to_zero(rng.normal(0.0, species_sd, N_SPECIES)),
         "known_in_effect": rng.normal(presence.KNOWN_IN_MEAN, presence.KNOWN_IN_SD),
@@ -170,7 +170,8 @@ def _log_weight(truth: dict[str, FloatArray], design: _Design) -> FloatArray:
     """(n_slots,) against the background of one window."""
     adduct, species = design.adduct[design.peak], design.species[design.peak]
     eta = truth["alpha"] + truth["group_sd"] * truth["group_z"][design.group] + ADDUCT_LOG_WEIGHT[adduct]
-    eta = eta + truth["adduct_effect"][adduct] + truth["species_effect"][species]
+    adduct_effect = np.sqrt(truth["adduct_sd"]) * truth["adduct_z"]
+    eta = eta + np.append(0.0, adduct_effect)[adduct] + truth["species_effect"][species]
     return np.asarray(eta + truth["known_in_effect"] * design.is_known_in)
 
 

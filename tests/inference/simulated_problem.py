@@ -24,7 +24,7 @@ TRUTH: Mapping[str, FloatArray] = {
     "alpha": np.array(-0.4),
     "group_sd": np.array(0.8),
     "adduct_sd": np.array(0.9),
-    "adduct_effect": np.array([0.5, 0.3, -0.8]),
+    "adduct_z": np.array([0.4, -0.8]) / np.sqrt(0.9),
     "species_sd": np.array(0.6),
     "species_effect": np.array([-0.5, 0.1, 0.4]),
     "known_in_effect": np.array(1.2),
@@ -69,7 +69,8 @@ def simulate_peaks(
     slots = _draw_slots(rng, n_peaks)
     group_effect = truth["group_sd"] * rng.normal(size=N_GROUPS)
     eta = truth["alpha"] + group_effect[slots.group] + np.where(slots.adduct == 0, 0.0, MINOR_ADDUCT)
-    eta = eta + truth["adduct_effect"][slots.adduct] + truth["species_effect"][slots.species]
+    adduct_effect = np.sqrt(truth["adduct_sd"]) * truth["adduct_z"]
+    eta = eta + np.append(0.0, adduct_effect)[slots.adduct] + truth["species_effect"][slots.species]
     weight = np.exp(eta + truth["known_in_effect"] * slots.is_known_in)
     chosen, is_background, is_twin = _draw_options(rng, slots, weight)
     injection = slots.injection[slots.offsets[:-1]]  # of each peak

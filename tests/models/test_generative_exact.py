@@ -21,7 +21,7 @@ from compassign.models.problem import AssignmentProblem
 WINDOW_PPM, SHARE = 10.0, 0.15
 ALPHA, KNOWN_IN = -0.7, 0.8
 GROUP_EFFECT = (0.9 * 0.5, 0.9 * -1.2)  # pooled SD times standardised effect
-SPECIES_EFFECT, ADDUCT_EFFECT = (0.24, -0.24), (0.33, -0.33)
+SPECIES_EFFECT, ADDUCT_EFFECT = (0.24, -0.24), (0.0, -0.33)  # [M+H]+ is the reference
 MINOR_ADDUCT = -1.5  # what [M+Na]+ starts at
 OFFSET_PPM, LOG_SCALE = (1.2, -0.8), (math.log(2.0), math.log(3.5))
 NOISE_MIN, DRIFT_MIN = 0.08, (0.035, -0.065)
@@ -103,7 +103,8 @@ VALUES = {
     "alpha": np.array([ALPHA]),
     "group_sd": np.array([0.9]),
     "group_z": np.array([[0.5, -1.2]]),
-    "adduct_effect": np.array([ADDUCT_EFFECT]),
+    "adduct_sd": np.array([0.81]),
+    "adduct_z": np.array([ADDUCT_EFFECT[1:]]) / 0.9,
     "species_effect": np.array([SPECIES_EFFECT]),
     "known_in_effect": np.array([KNOWN_IN]),
     "mass_offset_ppm": np.array([OFFSET_PPM]),

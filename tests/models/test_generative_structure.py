@@ -27,7 +27,7 @@ FULL = {
     "group_sd": (),
     "group_z": (3,),
     "adduct_sd": (),
-    "adduct_effect": (3,),
+    "adduct_z": (2,),
     "species_sd": (),
     "species_effect": (2,),
     "known_in_effect": (),
@@ -54,17 +54,16 @@ def test_free_variables_and_their_shapes() -> None:
 
 def test_dims_and_coordinates() -> None:
     model = build_generative_model(tiny_problem(), TERMS)
-    assert model.coords["adduct"] == ADDUCTS
+    assert model.coords["other_adduct"] == ADDUCTS[1:]
     assert model.coords["species"] == ("liver", "plasma")
     assert model.coords["injection"] == ("run1 positive", "run2 positive")
     assert list(model.coords["isobar_group"]) == [0, 1, 2]
     dims = {
-        name: model.named_vars_to_dims[name]
-        for name in ("group_z", "adduct_effect", "species_effect", "mass_log_scale")
+        name: model.named_vars_to_dims[name] for name in ("group_z", "adduct_z", "species_effect", "mass_log_scale")
     }
     assert dims == {
         "group_z": ("isobar_group",),
-        "adduct_effect": ("adduct",),
+        "adduct_z": ("other_adduct",),
         "species_effect": ("species",),
         "mass_log_scale": ("injection",),
     }
@@ -144,3 +143,15 @@ def test_segment_sum_equals_a_loop(sizes: list[int], rng: np.random.Generator) -
     expected = [[values[d, starts[i] : starts[i + 1]].sum() for i in range(len(sizes))] for d in range(3)]
     assert found.shape == (3, len(sizes))
     assert found == pytest.approx(np.array(expected).reshape(3, len(sizes)))
+
+
+def test_the_reference_adduct_is_the_main_ion_with_most_slots() -> None:
+    problem = tiny_problem()
+    named = {
+        ("[M+H]+", "[M+Na]+", "[M+K]+"): ("[M+Na]+", "[M+K]+"),
+        ("[M+K]+", "[M-H]-", "[M]+"): ("[M+K]+", "[M]+"),  # two main ions: three slots against one
+        ("[M+Na]+", "[M+K]+", "[M+NH4]+"): ("[M+K]+", "[M+NH4]+"),  # no main ion
+    }
+    for adducts, others in named.items():
+        model = build_generative_model(replace(problem, adduct_names=adducts), TERMS)
+        assert model.coords["other_adduct"] == others

@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Graph, Values, add_dimension
-from compassign.units import FloatArray
+from compassign.units import BoolArray, FloatArray
 
 ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
 MINOR_ADDUCT_LOG_WEIGHT = -1.5  # most compounds are seen first as their (de)protonated ion
@@ -26,7 +26,13 @@ MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
 
 
 class Presence:
-    """eta = alpha + species + isobar group + adduct (+ known_in) effects, partially pooled."""
+    """eta = alpha + species + isobar group + adduct (+ known_in) effects, partially pooled.
+
+    The commonest main ion is the reference of the adducts. Effects that sum to zero over adducts would tie it, and with
+    it alpha, to adducts that hardly any peak informs. Some adducts have thousands of candidates, others a handful:
+    their effects, `sqrt(adduct_sd) * adduct_z`, are half-way between centred and not, with SD sqrt(adduct_sd) of both.
+    Source: Papaspiliopoulos, Roberts & Skold 2007, A General Framework for the Parametrization of Hierarchical Models.
+    """
 
     name = "presence"
     explanation = "How common the composition, adduct and species are among the peaks, against the background."
@@ -34,7 +40,6 @@ class Presence:
     def parameters(self, problem: AssignmentProblem) -> Graph:
         """Log effects: `species` (n_species,) with the overall level, `group`, `adduct`, and the scalar `known_in`."""
         add_dimension("isobar_group", problem.groups_in_play[0].tolist())
-        add_dimension("adduct", problem.adduct_names)
         add_dimension("species", problem.species_names)
         scale = pm.LogNormal("group_sd", np.log(EFFECT_SD), POOL_WIDTH)
         effects = {
@@ -47,8 +52,13 @@ class Presence:
             spread = pm.LogNormal("species_sd", np.log(EFFECT_SD), POOL_WIDTH)
             effects["species"] += pm.ZeroSumNormal("species_effect", sigma=spread, dims="species")
         if len(problem.adduct_names) > 1:
+            reference = _reference_adduct(problem)
+            others = [name for at, name in enumerate(problem.adduct_names) if at != reference]
+            add_dimension("other_adduct", others)
             spread = pm.LogNormal("adduct_sd", np.log(EFFECT_SD), POOL_WIDTH)
-            effects["adduct"] += pm.ZeroSumNormal("adduct_effect", sigma=spread, dims="adduct")
+            half_centred = pm.Normal("adduct_z", 0.0, pt.sqrt(spread), dims="other_adduct")
+            row = pm.Data("adduct_row", np.insert(np.arange(1, len(others) + 1), reference, 0))
+            effects["adduct"] += pt.concatenate([pt.zeros(1), pt.sqrt(spread) * half_centred])[row]
         if problem.is_known_in.any():
             effects["known_in"] = pm.Normal("known_in_effect", KNOWN_IN_MEAN, KNOWN_IN_SD)
         return effects
@@ -69,7 +79,7 @@ class Presence:
             "group_z": np.zeros(in_play.size),
         }
         if len(problem.adduct_names) > 1:
-            values |= {"adduct_sd": np.asarray(EFFECT_SD), "adduct_effect": np.zeros(len(problem.adduct_names))}
+            values |= {"adduct_sd": np.asarray(EFFECT_SD), "adduct_z": np.zeros(len(problem.adduct_names) - 1)}
         if len(problem.species_names) > 1:
             values |= {"species_sd": np.asarray(EFFECT_SD), "species_effect": np.zeros(len(problem.species_names))}
         if problem.is_known_in.any():
@@ -82,8 +92,9 @@ class Presence:
         adduct = problem.adduct[slots]
         eta = values["alpha"][:, None] + _adduct_prior(problem)[adduct]
         eta = eta + values["group_sd"][:, None] * values["group_z"][:, group[slots]]
-        if "adduct_effect" in values:
-            eta = eta + values["adduct_effect"][:, adduct]
+        if "adduct_z" in values:
+            effect = np.sqrt(values["adduct_sd"])[:, None] * values["adduct_z"]
+            eta = eta + np.insert(effect, _reference_adduct(problem), 0.0, axis=1)[:, adduct]
         if "species_effect" in values:
             eta = eta + values["species_effect"][:, problem.species[slots]]
         if "known_in_effect" in values:
@@ -96,6 +107,16 @@ class Presence:
 
 
 def _adduct_prior(problem: AssignmentProblem) -> FloatArray:
-    """(n_adducts,) log weight against the main ion; a charged compound's own ion is its main ion."""
-    is_main = [name in MAIN_ADDUCTS or name.startswith("[M]") for name in problem.adduct_names]
-    return np.where(is_main, 0.0, MINOR_ADDUCT_LOG_WEIGHT)
+    """(n_adducts,) log weight against the main ion."""
+    return np.where(_is_main(problem), 0.0, MINOR_ADDUCT_LOG_WEIGHT)
+
+
+def _reference_adduct(problem: AssignmentProblem) -> int:
+    """Row of the main ion with the most slots, or of the adduct with the most where no ion is a main one."""
+    n_slots = np.bincount(problem.adduct, minlength=len(problem.adduct_names))
+    return int(np.lexsort((n_slots, _is_main(problem)))[-1])
+
+
+def _is_main(problem: AssignmentProblem) -> BoolArray:
+    """(n_adducts,); a charged compound's own ion is its main ion."""
+    return np.array([name in MAIN_ADDUCTS or name.startswith("[M]") for name in problem.adduct_names], dtype=np.bool_)

@@ -146,7 +146,7 @@ def summarise_large(n_peaks: int, n_draws: int) -> dict[str, float]:
     before = peak_gb()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, TraceWriter(Path(folder) / "trace.nc", layout) as writer:
-        summarise(source, tuple(peak_ids.tolist()), writer, lambda share: None)
+        summarise(source, layout.peak_id, layout.slot_compound, writer, lambda share: None)
     return {"wall_s": time.perf_counter() - started, "before_gb": before, "peak_gb": peak_gb()}
 
 

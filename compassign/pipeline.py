@@ -137,7 +137,7 @@ def _responsibilities(
     with written_whole(models / "assignment_trace.nc") as path, TraceWriter(path, layout) as writer:
         if fitted.draws is not None:
             writer.add_posterior({name: fitted.draws.values[name] for name in fitted.hyperparameters})
-        return summarise(fitted.source, tuple(peak_ids), writer, progress.advance)
+        return summarise(fitted.source, layout.peak_id, layout.slot_compound, writer, progress.advance)
 
 
 def _verdict(fitted: ModelFit, rt_stage: RtStage, check: ResponsibilityCheck, config: RunConfig) -> Verdict:

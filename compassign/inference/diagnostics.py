@@ -27,8 +27,8 @@ NOT_INFORMED_RATIO = 0.9  # of the prior's SD
 class ResponsibilityCheck:
     """Split R-hat of the uncertain responsibilities (mean between 0.05 and 0.95).
 
-    max_rhat : NaN if none is uncertain. worst_peaks : ids of the peaks over the limit, worst first. all_finite : no NaN
-    drawn.
+    max_rhat : NaN if none is uncertain. worst_peaks : the peaks over the limit, worst first, each with the compounds
+    that it changes between. all_finite : no NaN drawn.
     """
 
     max_rhat: float

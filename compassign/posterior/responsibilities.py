@@ -11,7 +11,7 @@ from compassign.inference.diagnostics import MAX_RHAT_RESPONSIBILITIES, Responsi
 from compassign.models.draws import Block, DrawSource
 from compassign.posterior.assignments import SlotProbabilities
 from compassign.posterior.trace import TraceWriter
-from compassign.units import FloatArray, IntArray
+from compassign.units import FloatArray, IntArray, StrArray
 
 HDI_PROBABILITY = 0.94  # ArviZ's long-standing default
 UNCERTAIN = (0.05, 0.95)  # mean responsibilities in between are judged for convergence
@@ -20,11 +20,16 @@ BLOCK_CELLS = 500_000  # draws x slots in memory at once: 4 MB an array, a few o
 
 
 def summarise(
-    source: DrawSource, peak_ids: tuple[str, ...], writer: TraceWriter, on_progress: Callable[[float], None]
+    source: DrawSource,
+    peak_ids: StrArray,
+    slot_compounds: StrArray,
+    writer: TraceWriter,
+    on_progress: Callable[[float], None],
 ) -> tuple[SlotProbabilities, ResponsibilityCheck]:
     """Means, intervals and Monte-Carlo errors of every responsibility, written to the trace on the way.
 
-    Memory is bounded by the block size and the result, whatever the number of draws.
+    peak_ids, slot_compounds : the name of each peak and of each slot's compound. Memory is bounded by the block size
+    and the result, whatever the number of draws.
     """
     parts: list[_Part] = []
     for peaks in peak_blocks(source.offsets, source.n_chains * source.n_draws):
@@ -45,7 +50,7 @@ def summarise(
         unlisted=np.concatenate([part.unlisted for part in parts]),
         evidence={name: np.concatenate([part.evidence[name] for part in parts]) for name in parts[0].evidence},
     )
-    return probabilities, _check(source, slot, null, peak_ids)
+    return probabilities, _check(source, slot, null, peak_ids, slot_compounds)
 
 
 def mean_probabilities(source: DrawSource) -> SlotProbabilities:
@@ -141,15 +146,23 @@ def _join(parts: list[FloatArray]) -> FloatArray:
     return np.concatenate(parts, axis=1)
 
 
-def _check(source: DrawSource, slot: FloatArray, null: FloatArray, peak_ids: tuple[str, ...]) -> ResponsibilityCheck:
+def _check(
+    source: DrawSource, slot: FloatArray, null: FloatArray, peak_ids: StrArray, slot_compounds: StrArray
+) -> ResponsibilityCheck:
     """Largest R-hat of each peak over its uncertain options, and which peaks are over the limit."""
     peak_of_slot = np.repeat(np.arange(len(peak_ids)), np.diff(source.offsets))
-    worst = _uncertain_rhat(null)
-    np.maximum.at(worst, peak_of_slot, _uncertain_rhat(slot))
-    order = np.argsort(-worst)
+    of_slot, worst = _uncertain_rhat(slot), _uncertain_rhat(null)
+    np.maximum.at(worst, peak_of_slot, of_slot)
+    over = [int(row) for row in np.argsort(-worst) if worst[row] > MAX_RHAT_RESPONSIBILITIES]
+
+    def named(row: int) -> str:
+        slots = range(source.offsets[row], source.offsets[row + 1])
+        swapped = {slot_compounds[at]: None for at in slots if of_slot[at] > MAX_RHAT_RESPONSIBILITIES}
+        return f"{peak_ids[row]} ({' or '.join(swapped)})" if swapped else str(peak_ids[row])
+
     return ResponsibilityCheck(
         max_rhat=float(worst.max(initial=1.0)),
-        worst_peaks=tuple(peak_ids[row] for row in order[: int((worst > MAX_RHAT_RESPONSIBILITIES).sum())]),
+        worst_peaks=tuple(named(row) for row in over),
         all_finite=bool(np.isfinite(slot[0]).all() and np.isfinite(null[0]).all()),
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from compassign.models.draws import Block, DrawSource
 from compassign.posterior.trace import TraceLayout
-from compassign.units import FloatArray, IntArray
+from compassign.units import FloatArray, IntArray, StrArray
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,14 @@ class Drawn:
     evidence: FloatArray
 
     @property
-    def peak_ids(self) -> tuple[str, ...]:
+    def peak_ids(self) -> StrArray:
         """P0, P1, ..."""
-        return tuple(f"P{peak}" for peak in range(self.source.offsets.size - 1))
+        return np.array([f"P{peak}" for peak in range(self.source.offsets.size - 1)], dtype=np.str_)
+
+    @property
+    def slot_compounds(self) -> StrArray:
+        """C0, C1, ..., one of each slot."""
+        return np.array([f"C{slot}" for slot in range(int(self.source.offsets[-1]))], dtype=np.str_)
 
     @property
     def peak_of_slot(self) -> IntArray:
@@ -34,15 +39,16 @@ class Drawn:
 
     def layout(self, max_r_mb: int = 256) -> TraceLayout:
         """The trace's layout: slot k is compound `C<k>`, as one of three adducts."""
-        n_slots = int(self.source.offsets[-1])
         return TraceLayout(
             variable="r",
             n_chains=self.source.n_chains,
             n_draws=self.source.n_draws,
             offsets=self.source.offsets,
-            peak_id=np.array(self.peak_ids, dtype=np.str_),
-            slot_compound=np.array([f"C{slot}" for slot in range(n_slots)], dtype=np.str_),
-            slot_adduct=np.array(["[M+H]+", "[M+Na]+", "[M+K]+"], dtype=np.str_)[np.arange(n_slots) % 3],
+            peak_id=self.peak_ids,
+            slot_compound=self.slot_compounds,
+            slot_adduct=np.array(["[M+H]+", "[M+Na]+", "[M+K]+"], dtype=np.str_)[
+                np.arange(self.slot_compounds.size) % 3
+            ],
             max_r_mb=max_r_mb,
         )
 

@@ -149,11 +149,11 @@ def test_labels_are_kept_to() -> None:
 def test_blocks_change_nothing_but_the_random_numbers(
     problem: AssignmentProblem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = {(row.statistic, row.group): row for row in check(problem).checks}
+    whole = {(row.observable, row.statistic, row.group): row for row in check(problem).checks}
     monkeypatch.setattr(responsibilities, "BLOCK_CELLS", 20_000)
     for row in check(problem).checks:
         spread = max(row.replicated_95 - row.replicated_05, 1e-9)
-        assert abs(row.observed - whole[row.statistic, row.group].observed) < 0.3 * spread
+        assert abs(row.observed - whole[row.observable, row.statistic, row.group].observed) < 0.3 * spread
 
 
 def test_many_draws_are_thinned_and_one_is_enough(problem: AssignmentProblem) -> None:

@@ -24,7 +24,7 @@ K_MAX = 5
 
 def write(drawn: Drawn, folder: Path, max_r_mb: int = 256) -> Path:
     with TraceWriter(trace_path(folder), drawn.layout(max_r_mb)) as writer:
-        summarise(drawn.source, drawn.peak_ids, writer, lambda share: None)
+        summarise(drawn.source, drawn.peak_ids, drawn.slot_compounds, writer, lambda share: None)
     return trace_path(folder)
 
 
@@ -119,7 +119,7 @@ def test_size_limit_thins_the_draws(max_r_mb: int, thin: int, tmp_path: Path, rn
 def test_summaries_use_all_draws_of_a_thinned_trace(tmp_path: Path, rng: np.random.Generator) -> None:
     drawn = draw_source(rng, [7] * 100, n_chains=2, n_draws=500)
     with TraceWriter(trace_path(tmp_path), drawn.layout(1)) as writer:
-        found, _ = summarise(drawn.source, drawn.peak_ids, writer, lambda share: None)
+        found, _ = summarise(drawn.source, drawn.peak_ids, drawn.slot_compounds, writer, lambda share: None)
     assert found.slot == pytest.approx(drawn.slot.mean(axis=0), abs=1e-12)
 
 
@@ -139,7 +139,7 @@ def test_other_parameters_are_thinned_alike(tmp_path: Path, rng: np.random.Gener
     values = {"alpha": rng.normal(size=(2, 500)), "offset": rng.normal(size=(2, 500, 3))}
     with TraceWriter(trace_path(tmp_path), drawn.layout(1)) as writer:
         writer.add_posterior(values)
-        summarise(drawn.source, drawn.peak_ids, writer, lambda share: None)
+        summarise(drawn.source, drawn.peak_ids, drawn.slot_compounds, writer, lambda share: None)
     with opened(trace_path(tmp_path)) as tree:
         assert variable(tree, "posterior/alpha").dims == ("chain", "draw")
         assert variable(tree, "posterior/offset").dims == ("chain", "draw", "offset_dim_0")

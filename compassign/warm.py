@@ -26,11 +26,18 @@ def marker() -> Path:
 
 
 def start_beside() -> None:
-    """Start compiling the mixture in a process of its own, unless the cache has it.
+    """Start compiling the mixture in a process of its own, unless the cache has it or another run has started that.
 
     The RT stage, which comes first, is compiled by the run itself meanwhile; whoever needs the mixture waits for this.
     """
-    if not marker().exists():
-        silent = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
-        command = [sys.executable, "-m", "compassign.warm_cache", "mixture"]
-        os.posix_spawn(sys.executable, command, os.environ, file_actions=silent)
+    path = marker()
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.with_suffix(".started").touch(exist_ok=False)
+    except FileExistsError:
+        return
+    silent = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
+    command = [sys.executable, "-m", "compassign.warm_cache", "mixture"]
+    os.posix_spawn(sys.executable, command, os.environ, file_actions=silent)

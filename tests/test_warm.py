@@ -1,0 +1,38 @@
+"""The process beside a first run that fills the cache of compiled code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from compassign import warm
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The commands that would have been started, with an empty cache."""
+    commands: list[object] = []
+
+    def posix_spawn(program: str, command: list[str], *rest: object, **options: object) -> int:
+        commands.append(command[1:])
+        return 1
+
+    monkeypatch.setattr(os, "posix_spawn", posix_spawn)
+    monkeypatch.setenv("PYTENSOR_FLAGS", f"base_compiledir={tmp_path / 'cache'}")
+    return commands
+
+
+def test_many_runs_on_an_empty_cache_start_one_process(started: list[object], tmp_path: Path) -> None:
+    for _ in range(5):
+        warm.start_beside()
+    assert started == [["-m", "compassign.warm_cache", "mixture"]]
+    assert warm.marker().parent == tmp_path / "cache"
+
+
+def test_a_full_cache_needs_none(started: list[object]) -> None:
+    warm.marker().parent.mkdir(parents=True)
+    warm.marker().touch()
+    warm.start_beside()
+    assert started == []

@@ -22,6 +22,10 @@ class InputError(CompAssignError, ValueError):
         super().__init__("\n".join(self.problems))
 
 
+class StoreError(CompAssignError):
+    """The database of runs cannot be opened, read or written."""
+
+
 class SamplingError(CompAssignError):
     """A sampler could not produce draws."""
 

@@ -54,6 +54,7 @@ OWNERS = {
     "pymc": {"compassign.models", "compassign.inference"},
     "pytensor": {"compassign.models", "compassign.inference"},
     "sqlalchemy": {"compassign.store"},
+    "alembic": {"compassign.store"},
 }
 OURS = {part.split(".")[0] for part in LAYERS}
 

@@ -92,7 +92,8 @@ make_venv() {
 install_packages() {
     cd "$root"
     if has_uv; then
-        uv pip install --python "$venv/bin/python" --constraint constraints.txt --editable '.[dev]'
+        # Unlike pip, uv leaves the compiling to the first import, and PYTHONDONTWRITEBYTECODE to every import: seconds.
+        uv pip install --compile-bytecode --python "$venv/bin/python" --constraint constraints.txt --editable '.[dev]'
     else
         # An environment that uv once made has no pip.
         "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null

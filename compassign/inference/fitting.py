@@ -68,18 +68,21 @@ def generative_source(
 class GenerativeEngine:
     """The generative model, compiled: fits to other labels, unlisted shares or data of the same structure reuse it.
 
-    prior_sd : SDs of the hyperparameters under the prior.
+    prior_sd : SDs of the hyperparameters under the prior. problem : the one whose data `native` holds.
     """
 
     terms: GenerativeTerms
     native: NativeModel
     prior_sd: Mapping[str, FloatArray]
+    problem: AssignmentProblem | None = None
 
     def fit(self, problem: AssignmentProblem, settings: SamplerConfig, seed: int, progress: Progress) -> ModelFit:
         """Sample the posterior of a problem; compiles nothing.
 
         Raises SamplingError where the problem needs other parameters than the one that was compiled.
         """
+        if problem is self.problem and settings.backend != "pymc":
+            return self.describe(problem, sample(self.native, settings, seed, progress))
         model = generative.build_generative_model(problem, self.terms)
         compiled = model if settings.backend == "pymc" else self.native.with_model(model)
         return self.describe(problem, sample(compiled, settings, seed, progress))
@@ -98,7 +101,7 @@ def compile_generative(problem: AssignmentProblem, terms: GenerativeTerms, seed:
     """
     model = generative.build_generative_model(problem, terms)
     names = generative.hyperparameters(problem, terms)
-    return GenerativeEngine(terms, compile_model(model), _prior_sd(model, names, seed))
+    return GenerativeEngine(terms, compile_model(model), _prior_sd(model, names, seed), problem)
 
 
 def _fit_generative(problem: AssignmentProblem, config: RunConfig, progress: Progress) -> ModelFit:

@@ -144,7 +144,8 @@ def compile_model(model: pm.Model) -> NativeModel:
     """
     values = [model.rvs_to_values[variable] for variable in model.free_RVs]
     free, initial = _free_variables(model)
-    with _one_at_a_time(free), pytensor.config.change_flags(numba__fastmath=False):
+    # No Python error can come out of compiled code: where in the source each node was made is of no use.
+    with _one_at_a_time(free), pytensor.config.change_flags(numba__fastmath=False, traceback__limit=0):
         logp: Any = rewrite_graph(model.logp(), include=_BEFORE_GRADIENT)
         gradients: Any = pytensor.grad(logp, values)
         function = pytensor.function(values, [logp, *gradients], mode="NUMBA")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import shlex
 import signal
@@ -207,7 +208,10 @@ def _run(options: RunOptions, command: str, boundary: _Boundary) -> int:
 def _execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
     if config.model == "generative":
         start_beside()  # before the heavy imports below
+    gc.disable()  # what the imports make stays: the collector need not look through it, now or later
     execute: Callable[[RunConfig, Path, Progress], RunSummary] = importlib.import_module(_PIPELINE).execute
+    gc.freeze()
+    gc.enable()
     return execute(config, staging, progress)
 
 

@@ -1,0 +1,115 @@
+"""The draws of a run's parameters and how well they converged, from its trace file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5netcdf
+import numpy as np
+import pandas as pd
+from arviz_stats.base import array_stats
+
+from compassign.errors import InputError
+from compassign.queries.run_folder import Run
+from compassign.units import FloatArray, IntArray
+
+TRACE_FILE = Path("models", "assignment_trace.nc")
+N_RANK_BINS = 20
+MIN_DRAWS = 4  # R-hat splits a chain and needs two draws in each half
+_NOT_PARAMETERS = ("chain", "draw", "r", "p")  # axes and responsibilities
+_TAILS = (0.05, 0.95)
+_CONVERGENCE_COLUMNS = ("name", "mean", "sd", "low", "high", "rhat", "ess_bulk", "ess_tail")
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Stored draws of every scalar parameter.
+
+    names : like `mass_offset_ppm[2]`; empty for a model that is not sampled. values : (n_names, n_chains, n_draws).
+    thin : every how many draws one is stored.
+    """
+
+    names: tuple[str, ...]
+    values: FloatArray
+    thin: int
+
+    def of(self, name: str) -> FloatArray:
+        """(n_chains, n_draws) of one parameter; raises InputError for a name that is not among them."""
+        if name not in self.names:
+            raise InputError(f"parameter {name!r}: the run has {', '.join(self.names) or 'none'}")
+        return np.asarray(self.values[self.names.index(name)])
+
+
+def read_draws(run: Run) -> Draws:
+    """Read the parameters of the assignment model, not its responsibilities.
+
+    Raises InputError if the trace is missing or cannot be read.
+    """
+    path = run.path / TRACE_FILE
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; it holds the draws of the run")
+    try:
+        with h5netcdf.File(path, "r") as file:
+            group = file["posterior"]
+            arrays = {name: np.asarray(group[name][...]) for name in group.variables if name not in _NOT_PARAMETERS}
+            return _flattened(arrays, int(file.attrs["thin"]))
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: not a trace that a run writes ({error})") from error
+
+
+def _flattened(arrays: dict[str, Any], thin: int) -> Draws:
+    """One row for each scalar of arrays (n_chains, n_draws, ...)."""
+    names: list[str] = []
+    rows: list[FloatArray] = []
+    for name, array in arrays.items():
+        scalars = np.moveaxis(array.reshape(*array.shape[:2], -1), 2, 0)  # (n, n_chains, n_draws)
+        names += (
+            [f"{name}[{index}]" for index in range(len(scalars))] if array.ndim > len(("chain", "draw")) else [name]
+        )
+        rows.append(scalars)
+    values = np.concatenate(rows) if rows else np.empty((0, 0, 0))
+    return Draws(tuple(names), values.astype(np.float64), thin)
+
+
+def convergence(draws: Draws) -> pd.DataFrame:
+    """One row a parameter, the worst R-hat first: name, mean, sd, low, high (5 % and 95 %), rhat, ess_bulk, ess_tail.
+
+    R-hat is rank-normalised. Figures are of the stored draws, so that a thinned trace has fewer effective ones than the
+    run's verdict counted. Draws that are not finite have NaN.
+    """
+    rows = [(name, *_summarise(values)) for name, values in zip(draws.names, draws.values, strict=True)]
+    table = pd.DataFrame(rows, columns=[*_CONVERGENCE_COLUMNS])
+    return table.sort_values("rhat", ascending=False, kind="stable", na_position="first", ignore_index=True)
+
+
+def _summarise(values: FloatArray) -> tuple[float, ...]:
+    """Of (n_chains, n_draws); a single chain is compared with itself, half against half."""
+    if values.shape[1] < MIN_DRAWS or not np.isfinite(values).all():
+        return (np.nan,) * (len(_CONVERGENCE_COLUMNS) - 1)
+    half = values.shape[1] // 2
+    chains = values if values.shape[0] > 1 else np.concatenate([values[:, :half], values[:, -half:]])
+    low, high = np.quantile(values, _TAILS)
+    return (
+        float(values.mean()),
+        float(values.std(ddof=1)),
+        float(low),
+        float(high),
+        float(array_stats.rhat(chains)),
+        float(array_stats.ess(values, method="bulk")),
+        float(array_stats.ess(values, method="tail", prob=_TAILS)),
+    )
+
+
+def rank_counts(values: FloatArray) -> IntArray:
+    """How many draws of each chain fall into each of N_RANK_BINS parts of the ranks over all chains.
+
+    values : (n_chains, n_draws) of one parameter. Returns (n_chains, N_RANK_BINS); alike in all parts where the chains
+    agree. Source: Vehtari et al., Bayesian Analysis 16(2), 2021.
+    """
+    rank = np.argsort(np.argsort(values, axis=None, kind="stable"), kind="stable")
+    part = (rank * N_RANK_BINS // max(values.size, 1)).reshape(values.shape)
+    cell = np.arange(values.shape[0])[:, None] * N_RANK_BINS + part
+    counts = np.bincount(cell.ravel(), minlength=values.shape[0] * N_RANK_BINS)
+    return np.asarray(counts.reshape(values.shape[0], N_RANK_BINS))

@@ -1,0 +1,57 @@
+"""What all figures share: axes with units, transparent paper, and text of users that stays text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import plotly.graph_objects as go
+
+from compassign.figures import colours
+
+MAX_LENGTH = 60  # characters of a name; more does not fit beside a bar
+# plotly renders tags, decodes entities, and gives text between dollars to MathJax where that is loaded
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"})
+_MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
+
+
+def plain(text: str) -> str:
+    """Text as plotly shows it without rendering any of it: markup escaped, one line, at most MAX_LENGTH characters."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    short = line if len(line) <= MAX_LENGTH else line[: MAX_LENGTH - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return short.translate(_ENTITIES)
+
+
+def plain_all(texts: Iterable[str]) -> list[str]:
+    """`plain` of many texts; each distinct one is escaped once."""
+    given = list(texts)
+    escaped = {text: plain(text) for text in set(given)}
+    return [escaped[text] for text in given]
+
+
+def style(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
+    """Give a figure its titles, with units, and the look that all share; returns the same figure."""
+    figure.update_layout(
+        paper_bgcolor=colours.CLEAR,
+        plot_bgcolor=colours.CLEAR,
+        font={"color": colours.INK},
+        margin=_MARGIN,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0},
+    )
+    figure.update_xaxes(gridcolor=colours.GRID, zeroline=False, linecolor=colours.OUTLINE, automargin=True)
+    figure.update_yaxes(gridcolor=colours.GRID, zeroline=False, linecolor=colours.OUTLINE, automargin=True)
+    # of two panels above each other, the lower carries the title of the shared axis
+    n_rows = sum(1 for _ in figure.select_yaxes())
+    last = {"row": n_rows, "col": 1} if n_rows > 1 else {}
+    first = {"row": 1, "col": 1} if n_rows > 1 else {}
+    figure.update_xaxes(title_text=x_title, **last)
+    figure.update_yaxes(title_text=y_title, **first)
+    return figure
+
+
+def empty(message: str) -> go.Figure:
+    """A figure that only says why there is nothing to draw."""
+    figure = style(go.Figure(), "", "")
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    figure.add_annotation(text=plain(message), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    return figure

@@ -1,0 +1,47 @@
+"""Figures that set one run against another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from compassign.figures import colours
+from compassign.figures.base import empty, plain, plain_all, style
+
+_GROUPS = ((False, "same call", colours.INK), (True, "another call", colours.PALETTE[3]))
+_POINT_SIZE = 6
+
+
+def draw_against(peaks: pd.DataFrame, name_a: str, name_b: str) -> go.Figure:
+    """Probability of each peak's call in run B against that in run A.
+
+    peaks : of `compassign.queries.compare.Comparison`. Each point carries its peak_id as customdata.
+    """
+    if not len(peaks):
+        return empty("the two runs have no peaks in common")
+    figure = go.Figure()
+    ends = [0.0, 1.0]
+    for is_changed, label, colour in _GROUPS:
+        rows = peaks[peaks["is_changed"] == is_changed]
+        ids, calls_a, calls_b = (plain_all(rows[name].tolist()) for name in ("peak_id", "name_a", "name_b"))
+        figure.add_trace(
+            go.Scattergl(
+                x=rows["probability_a"].to_numpy(dtype=np.float32),
+                y=rows["probability_b"].to_numpy(dtype=np.float32),
+                mode="markers",
+                name=f"{label}, {len(rows)} peaks",
+                marker={"color": colour, "size": _POINT_SIZE, "opacity": 0.7},
+                customdata=rows["peak_id"].to_numpy(dtype=object),
+                hovertext=[
+                    f"{peak}<br>A: {a or 'null'}<br>B: {b or 'null'}"
+                    for peak, a, b in zip(ids, calls_a, calls_b, strict=True)
+                ],
+                hovertemplate="%{hovertext}<br>A %{x:.3f}, B %{y:.3f}<extra></extra>",
+            )
+        )
+    equal = {"mode": "lines", "line": {"color": colours.INK, "dash": "dot"}, "hoverinfo": "skip", "showlegend": False}
+    figure.add_trace(go.Scatter(x=ends, y=ends, **equal))
+    style(figure, f"probability of the call in {plain(name_a)}", f"probability of the call in {plain(name_b)}")
+    figure.update_xaxes(range=ends)
+    return figure.update_yaxes(range=ends)

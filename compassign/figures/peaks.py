@@ -1,0 +1,174 @@
+"""Figures of peaks: responsibility bars, the m/z-RT map, and why a candidate is likely."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from compassign.figures import colours
+from compassign.figures.base import plain, plain_all, style
+
+ColourBy = Literal["probability", "entropy", "decision"]
+
+LINE_LENGTH = 50  # characters of a hover text
+ROW_PX, AROUND_PX = 34, 110  # height of a bar, and of axis and legend
+DOT_SIZE, POINT_SIZE = 6, 5
+_LEGEND = {
+    "other": "other candidates",
+    "background": "null: background",
+    "unlisted": "null: compound not in the library",
+}
+_HATCH = "/"
+_COLOUR_TITLES = {"probability": "probability", "entropy": "entropy, nats"}
+
+
+def draw_bars(pieces: pd.DataFrame) -> go.Figure:
+    """Responsibilities of some peaks: one horizontal bar a peak, the first on top.
+
+    pieces : of `compassign.queries.peaks.bars`. Each piece carries its peak_id and compound_id as customdata. The ends
+    of a 94 % interval are dots, measured from where the piece begins.
+    """
+    figure = go.Figure()
+    figure.add_trace(_candidates(pieces[pieces["kind"] == "candidate"]))
+    for kind, label in _LEGEND.items():
+        rows = pieces[pieces["kind"] == kind]
+        hover = [f"{n} other candidates" if n else label for n in rows["n_merged"].tolist()]
+        colour = colours.CLEAR if kind == "other" else colours.NULL
+        pattern = {"shape": _HATCH, "fgcolor": colours.INK, "bgcolor": colours.NULL} if kind == "unlisted" else {}
+        figure.add_trace(_pieces(rows, label, hover, {"color": colour, "pattern": pattern}))
+    figure.add_trace(_interval_ends(pieces))
+    names = pieces.drop_duplicates("row")
+    figure.update_layout(barmode="overlay", height=ROW_PX * len(names) + AROUND_PX, bargap=0.25)
+    style(figure, "posterior probability", "peak")
+    figure.update_xaxes(range=[0.0, 1.0])
+    figure.update_yaxes(
+        tickvals=names["row"].tolist(), ticktext=plain_all(names["peak_id"].tolist()), autorange="reversed"
+    )
+    return figure
+
+
+def _candidates(rows: pd.DataFrame) -> go.Bar:
+    names, adducts = plain_all(rows["name"].tolist()), plain_all(rows["adduct"].tolist())
+    hover = [f"{name} {adduct}" for name, adduct in zip(names, adducts, strict=True)]
+    marker = {"color": colours.compound_colours(rows["compound_id"].tolist())}
+    bar = _pieces(rows, "candidates, one colour a compound", hover, marker)
+    return bar.update(text=names, textposition="inside", insidetextanchor="start", constraintext="both")
+
+
+def _pieces(rows: pd.DataFrame, label: str, hover: list[str], marker: Mapping[str, object]) -> go.Bar:
+    """Pieces of one kind, each at its own place: traces of different kinds need no stacking."""
+    spans = _span_texts(rows["hdi_low"], rows["hdi_high"])
+    return go.Bar(
+        x=rows["probability"].to_numpy(),
+        y=rows["row"].to_numpy(),
+        base=rows["start"].to_numpy(),
+        orientation="h",
+        name=label,
+        marker={**marker, "line": {"color": colours.OUTLINE, "width": 1}},
+        customdata=rows[["peak_id", "compound_id"]].to_numpy(dtype=object),
+        hovertext=[
+            f"{plain(peak)}<br>{what}<br>probability {probability:.3f}{span}"
+            for peak, what, probability, span in zip(
+                rows["peak_id"].tolist(), hover, rows["probability"].tolist(), spans, strict=True
+            )
+        ],
+        hoverinfo="text",
+    )
+
+
+def _span_texts(low: pd.Series[float], high: pd.Series[float]) -> list[str]:
+    return [
+        f"<br>94 % interval {a:.3f} to {b:.3f}" if np.isfinite(a) and np.isfinite(b) else ""
+        for a, b in zip(low.tolist(), high.tolist(), strict=True)
+    ]
+
+
+def _interval_ends(pieces: pd.DataFrame) -> go.Scatter:
+    """Dots where a piece would end at the lower and the upper end of its interval; none for a certain one."""
+    known = pieces[(pieces["hdi_high"] > pieces["hdi_low"])]
+    ends = pd.concat([known["start"] + known["hdi_low"], known["start"] + known["hdi_high"]])
+    return go.Scatter(
+        x=ends.clip(0.0, 1.0).to_numpy(),
+        y=np.tile(known["row"].to_numpy(), 2),
+        mode="markers",
+        name="94 % interval",
+        marker={"size": DOT_SIZE, "color": colours.INK, "line": {"color": "white", "width": 1}},
+        hoverinfo="skip",
+    )
+
+
+def draw_map(table: pd.DataFrame, colour_by: ColourBy = "probability") -> go.Figure:
+    """Every peak at its m/z and RT.
+
+    table : of `compassign.queries.peaks.peak_table`, filtered or not. Each point carries its peak_id as customdata.
+    """
+    figure = go.Figure()
+    if colour_by == "decision":
+        for decision, colour in colours.DECISIONS.items():
+            rows = table[table["decision"] == decision]
+            figure.add_trace(_points(rows, decision, {"color": colour, "size": POINT_SIZE}))
+    else:
+        marker = {
+            "color": table[colour_by].to_numpy(dtype=np.float32),
+            "colorscale": colours.SCALE,
+            "colorbar": {"title": {"text": _COLOUR_TITLES[colour_by]}},
+            "cmin": 0.0,
+            "size": POINT_SIZE,
+        }
+        figure.add_trace(_points(table, "peaks", marker).update(showlegend=False))
+    return style(figure, "retention time, min", "m/z")
+
+
+def _points(rows: pd.DataFrame, label: str, marker: Mapping[str, object]) -> go.Scattergl:
+    hover = pd.Series(plain_all(rows["peak_id"].tolist()), dtype="str").str.cat(
+        pd.Series(plain_all(rows["name"].where(rows["name"] != "", "null").tolist()), dtype="str"), sep="<br>"
+    )
+    return go.Scattergl(
+        # half the bytes to the browser, and finer than a pixel
+        x=rows["rt_min"].to_numpy(dtype=np.float32),
+        y=rows["mz"].to_numpy(dtype=np.float32),
+        mode="markers",
+        name=label,
+        marker=marker,
+        customdata=rows["peak_id"].to_numpy(dtype=object),
+        hovertext=hover.tolist(),
+        hovertemplate="%{hovertext}<br>m/z %{y:.4f}<br>%{x:.2f} min<extra></extra>",
+    )
+
+
+def draw_evidence(steps: pd.DataFrame, name: str, compound_id: str) -> go.Figure:
+    """Why a candidate is likely or not: the steps from even odds to its log-odds against the null.
+
+    steps : the rows of one candidate in `compassign.queries.detail.PeakDetail.evidence`. name : the compound's.
+    """
+    values = steps["log_odds"].to_numpy(dtype=np.float64)
+    labels = [*steps["step"].tolist(), "log-odds"]
+    notes = [*_wrapped(steps["explanation"].tolist()), "The sum: above 0 the candidate is likelier than the null."]
+    figure = go.Figure(
+        go.Waterfall(
+            x=plain_all(labels),
+            y=[*values.tolist(), None],
+            measure=["relative"] * values.size + ["total"],
+            name=plain(name),
+            hovertext=notes,
+            hovertemplate="%{x}: %{delta:+.2f} nats<br>%{hovertext}<extra></extra>",
+            texttemplate="%{delta:+.2f}",
+            increasing={"marker": {"color": colours.SUPPORTING}},
+            decreasing={"marker": {"color": colours.OPPOSING}},
+            totals={"marker": {"color": colours.compound_colour(compound_id)}},
+            connector={"line": {"color": colours.INK, "width": 1}},
+        )
+    )
+    figure.add_hline(y=0.0, line={"color": colours.INK, "width": 1})
+    figure.update_layout(showlegend=False, title={"text": plain(name), "font": {"size": 14}})
+    return style(figure, "evidence", "log-odds against the null, nats")
+
+
+def _wrapped(texts: list[str]) -> list[str]:
+    """Explanations of our own, which are longer than a name may be, in lines of a readable length."""
+    return ["<br>".join(plain(line) for line in textwrap.wrap(text, LINE_LENGTH)) for text in texts]

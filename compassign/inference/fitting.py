@@ -74,7 +74,7 @@ class GenerativeEngine:
     terms: GenerativeTerms
     native: NativeModel
     prior_sd: Mapping[str, FloatArray]
-    problem: AssignmentProblem | None = None
+    problem: AssignmentProblem
 
     def fit(self, problem: AssignmentProblem, settings: SamplerConfig, seed: int, progress: Progress) -> ModelFit:
         """Sample the posterior of a problem; compiles nothing.

@@ -28,7 +28,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> GenerativeEngine:
         return ("swapped", model)
 
     monkeypatch.setattr(NativeModel, "with_model", swapped)
-    return GenerativeEngine(TERMS, NativeModel((), {}, np.zeros(0), None, None), {"alpha": np.asarray(2.0)})
+    return GenerativeEngine(
+        TERMS, NativeModel((), {}, np.zeros(0), None, None), {"alpha": np.asarray(2.0)}, tiny_problem()
+    )
 
 
 def draws(rng: np.random.Generator) -> Draws:

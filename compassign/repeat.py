@@ -54,13 +54,13 @@ def complete_record(results: Path, record: RunRecord) -> RunRecord:
 
     Hashes come from the run's own `run.json`, else from its metrics. Returns what was written.
     """
-    metrics, own = _content(results / METRICS_NAME), _content(results / RECORD_NAME)
+    metrics, own = read_json(results / METRICS_NAME), read_json(results / RECORD_NAME)
     hashes = {name: value for name in HASHES if (value := own.get(name) or metrics.get(name)) is not None}
     completed = RunRecord.model_validate({**own, **record.model_dump(exclude=set(HASHES)), **hashes})
     completed.write(results / RECORD_NAME)
     return completed
 
 
-def _content(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
     """The JSON object in a file; empty if there is no file."""
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}

@@ -34,15 +34,15 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(cls, output: Path, model: str, trace_mb: int = 0) -> Self:
+    def create(cls, output: Path, model: str, trace_mb: int = 0, run_id: str | None = None) -> Self:
         """Make the folder of a new run below `output`.
 
-        model : goes into the run's name. trace_mb : largest size of the stored trace, MB.
+        model : goes into the run's name. trace_mb : largest size of the stored trace, MB. run_id : the run's name, if
+        it has one already.
         Raises InputError if the output folder cannot hold a run: see `prepare_output`.
         """
         prepare_output(output, trace_mb + WORKING_SPACE_MB)
-        path = Path(os.path.abspath(output)) / RUNS / new_run_id(model)
-        run = cls(path)
+        run = cls(Path(os.path.abspath(output)) / RUNS / (run_id or new_run_id(model)))
         for folder in (run.staging / "models", run.staging / "results", run.log.parent):
             folder.mkdir(parents=True)
         return run
@@ -79,6 +79,12 @@ class RunDirectory:
                 _replace_link(link, f"{LATEST}/{folder}")
         _replace_link(self.output / LATEST, f"{RUNS}/{self.run_id}")
 
+    def tidy(self) -> None:
+        """Remove whatever is not part of a complete run, but for the log."""
+        leftovers = [] if is_complete(self.path) else [self.path / "models", self.path / "results"]
+        for folder in (self.staging, *leftovers):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def __enter__(self) -> Self:
         """Use the folder for the run inside the `with` block."""
         return self
@@ -87,12 +93,9 @@ class RunDirectory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove whatever is not part of a complete run, but for the log; after bad input the log too."""
-        leftovers = [self.staging]
-        if not is_complete(self.path):
-            nothing_to_tell = isinstance(error, InputError)
-            leftovers += [self.path] if nothing_to_tell else [self.path / "models", self.path / "results"]
-        for folder in leftovers:
-            shutil.rmtree(folder, ignore_errors=True)
+        self.tidy()
+        if isinstance(error, InputError) and not is_complete(self.path):
+            shutil.rmtree(self.path, ignore_errors=True)
 
 
 def new_run_id(model: str) -> str:

@@ -42,6 +42,8 @@ LAYERS = {
     "compassign.repeat": 5,
     "compassign.warm": 1,
     "compassign.warm_cache": 5,
+    "compassign.execution": 5,
+    "compassign.cli_jobs": 5,
     "compassign.cli_options": 5,
     "compassign.cli": 5,
     "scripts": 6,

@@ -12,7 +12,8 @@ import pytest
 from compassign.errors import StoreError
 from compassign.sampling_progress import ChainProgress, SamplingProgress
 from compassign.store.database import URL_VARIABLE
-from compassign.store.runs import ENDED, Ending, EndStatus, NewRun, Process, RunState, RunStore
+from compassign.store.records import ENDED, Ending, EndStatus, NewRun, Process, RunState
+from compassign.store.runs import RunStore
 
 PROCESS = Process("here", 12, 12)
 

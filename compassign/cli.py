@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import shlex
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, NoReturn, Self
 
 import typer
 
 import compassign
 from compassign.cli_options import DEFAULT_OUTPUT, RunOptions, with_run_options
-from compassign.config import RunConfig, RunRecord, installed_versions, machine_type, read_record
+from compassign.config import RunConfig, read_record
 from compassign.errors import InputError, RunCancelledError
-from compassign.progress import Progress, RichProgress
-from compassign.repeat import answer_warnings, check_dataset, complete_record, machine_warnings
+from compassign.execution import carry_out, on_signals
+from compassign.jobs.recording import command_line_progress
+from compassign.repeat import check_dataset, machine_warnings
 from compassign.runs import RunDirectory, find_run, shown_run
-from compassign.warm import start_beside
 
 if TYPE_CHECKING:
     from compassign.data.dataset import Dataset
@@ -33,7 +29,7 @@ if TYPE_CHECKING:
 EXIT_COMPLETE, EXIT_FAILED, EXIT_INPUT, EXIT_VERDICT, EXIT_CANCELLED = 0, 1, 2, 3, 130
 
 # Commands find these by name when they run, so that `--help` does not wait seconds for the samplers.
-_PIPELINE, _LOADER, _REPORT = "compassign.pipeline", "compassign.data.load", "compassign.report"
+_LOADER, _REPORT, _QUEUE = "compassign.data.load", "compassign.report", "compassign.cli_jobs"
 
 _RUN_HELP = """Assign compounds to peaks: fit a model to a dataset and write probabilities, decisions and metrics.
 
@@ -127,6 +123,18 @@ def report(
     raise typer.Exit(boundary.code)
 
 
+@app.command(epilog=_EXIT_CODES)
+def worker(
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and start what is queued later too.")] = False,
+) -> None:
+    """Compute queued runs, each in a process that goes on if this command is stopped, until none is left."""
+    with _Boundary() as boundary:
+        work_queue: Callable[[Path, bool], None] = importlib.import_module(_QUEUE).work_queue
+        work_queue(output, watch)
+    raise typer.Exit(boundary.code)
+
+
 class _Boundary:
     """Where exceptions end: what stopped a command becomes a message on standard error and `code`."""
 
@@ -177,42 +185,14 @@ def _run(options: RunOptions, command: str, boundary: _Boundary) -> int:
         check_dataset(earlier, _load(config.data).dataset_hash)
     warnings = _setting_warnings(config, options) if earlier is None else machine_warnings(earlier)
     directory = RunDirectory.create(options.output, config.model, config.max_r_mb)
-    record = RunRecord(
-        config=config,
-        seed=config.seed,
-        versions=installed_versions(),
-        machine=machine_type(),
-        run_id=directory.run_id,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command,
-    )
     boundary.log = directory.log
-    terminated = _on_signals(signal.default_int_handler, signal.SIGTERM)  # cancelled, as by Ctrl-C
-    with terminated, directory, RichProgress(directory.log) as progress:
-        progress.info(f"run {directory.run_id}: {command}")
+    terminated = on_signals(signal.default_int_handler, signal.SIGTERM)  # cancelled, as by Ctrl-C
+    with terminated, command_line_progress(directory, config) as progress, directory:
         for message in warnings:
             progress.warn(message)
-        summary = _execute(config, directory.staging, progress)
-        record = complete_record(directory.staging / "results", record)
-        if earlier is not None:
-            check_dataset(earlier, record.dataset_hash)
-            for message in answer_warnings(earlier, record):
-                progress.warn(message)
-        # a few milliseconds that end either way: complete and shown, or not
-        with _on_signals(signal.SIG_IGN, signal.SIGTERM, signal.SIGINT):
-            directory.publish()
+        summary = carry_out(config, directory, progress, command, earlier)
     typer.echo(_run_summary(summary, directory))
     return EXIT_VERDICT if summary.verdict == "failed" else EXIT_COMPLETE
-
-
-def _execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
-    if config.model == "generative":
-        start_beside()  # before the heavy imports below
-    gc.disable()  # what the imports make stays: the collector need not look through it, now or later
-    execute: Callable[[RunConfig, Path, Progress], RunSummary] = importlib.import_module(_PIPELINE).execute
-    gc.freeze()
-    gc.enable()
-    return execute(config, staging, progress)
 
 
 def _load(folder: Path) -> Dataset:
@@ -225,19 +205,6 @@ def _setting_warnings(config: RunConfig, options: RunOptions) -> list[str]:
     if config.data is not None and options.difficulty is not None:
         return ["--difficulty has no effect with --data: it describes the simulated demonstration"]
     return []
-
-
-@contextmanager
-def _on_signals(handler: signal.Handlers | Any, *signals: signal.Signals) -> Iterator[None]:
-    """Handle `signals` by `handler` inside the block; only the main thread can, elsewhere nothing changes."""
-    before: Mapping[signal.Signals, signal.Handlers | int | None | Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, handler) for number in signals}
-    try:
-        yield
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
 
 
 def _dataset_summary(dataset: Dataset) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 
 import plotly.graph_objects as go
 
 from compassign.figures import colours
 
+LINE_LENGTH = 50  # characters of a sentence in a figure
 MAX_LENGTH = 60  # characters of a name; more does not fit beside a bar
 # plotly renders tags, decodes entities, and gives text between dollars to MathJax where that is loaded
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"})
@@ -26,6 +28,11 @@ def plain_all(texts: Iterable[str]) -> list[str]:
     given = list(texts)
     escaped = {text: plain(text) for text in set(given)}
     return [escaped[text] for text in given]
+
+
+def plain_lines(text: str) -> str:
+    """A sentence of any length as `plain` text in lines of LINE_LENGTH characters."""
+    return "<br>".join(plain(line) for line in textwrap.wrap(text, LINE_LENGTH))
 
 
 def style(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
@@ -53,5 +60,5 @@ def empty(message: str) -> go.Figure:
     figure = style(go.Figure(), "", "")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    figure.add_annotation(text=plain(message), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    figure.add_annotation(text=plain_lines(message), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
     return figure

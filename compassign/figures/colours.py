@@ -17,7 +17,8 @@ GRID = "rgba(122,122,122,0.25)"
 CLEAR = "rgba(0,0,0,0)"
 SUPPORTING, OPPOSING = PALETTE[0], PALETTE[3]
 DECISIONS = {"accept": PALETTE[0], "review": PALETTE[1], "null": NULL}
-SCALE = "Cividis"  # even steps of brightness for all kinds of vision
+SCALE = [(0.0, PALETTE[0]), (0.5, PALETTE[5]), (1.0, PALETTE[1])]  # brightness grows; both ends stand out on any paper
+HATCH = "#FFFFFF"
 
 
 def compound_colour(compound_id: str) -> str:

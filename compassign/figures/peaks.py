@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import Literal
 
@@ -11,13 +10,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from compassign.figures import colours
-from compassign.figures.base import plain, plain_all, style
+from compassign.figures.base import plain, plain_all, plain_lines, style
 
 ColourBy = Literal["probability", "entropy", "decision"]
 
-LINE_LENGTH = 50  # characters of a hover text
 ROW_PX, AROUND_PX = 34, 110  # height of a bar, and of axis and legend
 DOT_SIZE, POINT_SIZE = 6, 5
+MIN_FONT_PX = 10  # a name that would have to be smaller is only in the hover text
 _LEGEND = {
     "other": "other candidates",
     "background": "null: background",
@@ -39,11 +38,16 @@ def draw_bars(pieces: pd.DataFrame) -> go.Figure:
         rows = pieces[pieces["kind"] == kind]
         hover = [f"{n} other candidates" if n else label for n in rows["n_merged"].tolist()]
         colour = colours.CLEAR if kind == "other" else colours.NULL
-        pattern = {"shape": _HATCH, "fgcolor": colours.INK, "bgcolor": colours.NULL} if kind == "unlisted" else {}
+        pattern = (
+            {"shape": _HATCH, "fgcolor": colours.HATCH, "bgcolor": colours.NULL, "size": 6}
+            if kind == "unlisted"
+            else {}
+        )
         figure.add_trace(_pieces(rows, label, hover, {"color": colour, "pattern": pattern}))
     figure.add_trace(_interval_ends(pieces))
     names = pieces.drop_duplicates("row")
     figure.update_layout(barmode="overlay", height=ROW_PX * len(names) + AROUND_PX, bargap=0.25)
+    figure.update_layout(uniformtext={"mode": "hide", "minsize": MIN_FONT_PX})
     style(figure, "posterior probability", "peak")
     figure.update_xaxes(range=[0.0, 1.0])
     figure.update_yaxes(
@@ -57,7 +61,7 @@ def _candidates(rows: pd.DataFrame) -> go.Bar:
     hover = [f"{name} {adduct}" for name, adduct in zip(names, adducts, strict=True)]
     marker = {"color": colours.compound_colours(rows["compound_id"].tolist())}
     bar = _pieces(rows, "candidates, one colour a compound", hover, marker)
-    return bar.update(text=names, textposition="inside", insidetextanchor="start", constraintext="both")
+    return bar.update(text=names, textposition="inside", insidetextanchor="start")
 
 
 def _pieces(rows: pd.DataFrame, label: str, hover: list[str], marker: Mapping[str, object]) -> go.Bar:
@@ -148,7 +152,10 @@ def draw_evidence(steps: pd.DataFrame, name: str, compound_id: str) -> go.Figure
     """
     values = steps["log_odds"].to_numpy(dtype=np.float64)
     labels = [*steps["step"].tolist(), "log-odds"]
-    notes = [*_wrapped(steps["explanation"].tolist()), "The sum: above 0 the candidate is likelier than the null."]
+    notes = [
+        *map(plain_lines, steps["explanation"].tolist()),
+        "The sum: above 0 the candidate is likelier than the null.",
+    ]
     figure = go.Figure(
         go.Waterfall(
             x=plain_all(labels),
@@ -167,8 +174,3 @@ def draw_evidence(steps: pd.DataFrame, name: str, compound_id: str) -> go.Figure
     figure.add_hline(y=0.0, line={"color": colours.INK, "width": 1})
     figure.update_layout(showlegend=False, title={"text": plain(name), "font": {"size": 14}})
     return style(figure, "evidence", "log-odds against the null, nats")
-
-
-def _wrapped(texts: list[str]) -> list[str]:
-    """Explanations of our own, which are longer than a name may be, in lines of a readable length."""
-    return ["<br>".join(plain(line) for line in textwrap.wrap(text, LINE_LENGTH)) for text in texts]

@@ -22,6 +22,7 @@ Target = Literal["call", "null"]
 N_REPLICATES = 200  # the 5 % and 95 % points of the band to about 1.5 %
 BAND = (0.05, 0.95)
 BAND_SEED = 0
+N_DECIMALS = 3  # of the probabilities of a curve: finer than a screen, and quick for any number of peaks
 THRESHOLDS = np.arange(101) / 100  # as finely as a slider moves
 
 SCORE_COLUMNS = (
@@ -34,9 +35,10 @@ SCORE_COLUMNS = (
 class Reliability:
     """Probabilities against frequencies, without bins (CORP), and how the probabilities are spread.
 
-    curve : one row a distinct probability, ascending: probability, frequency (isotonic), low, high (90 % band of the
-        frequency if the probabilities were right), all 0 to 1. bins : one row a bin of equal width: low, high, count,
-        mean_probability, frequency (NaN in an empty bin). n_scored : peaks. missing : why there is nothing, else "".
+    curve : one row a distinct probability (to N_DECIMALS), ascending: probability, frequency (isotonic), low, high
+        (90 % band of the frequency if the probabilities were right), all 0 to 1.
+    bins : one row a bin of equal width: low, high, count, mean_probability, frequency (NaN in an empty bin).
+    n_scored : peaks. missing : why there is nothing, else "".
     """
 
     curve: pd.DataFrame
@@ -146,7 +148,7 @@ def reliability(run: Run, target: Target = "call", species: str | None = None) -
 
 def _corp(probability: FloatArray, is_true: BoolArray) -> pd.DataFrame:
     """Isotonic frequency of each distinct probability, and its band under right probabilities."""
-    distinct, group, size = np.unique(probability, return_inverse=True, return_counts=True)
+    distinct, group, size = np.unique(probability.round(N_DECIMALS), return_inverse=True, return_counts=True)
     if not distinct.size:
         return pd.DataFrame({name: np.empty(0) for name in ("probability", "frequency", "low", "high")})
     hits = np.bincount(group, weights=is_true, minlength=distinct.size)

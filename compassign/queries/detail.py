@@ -21,7 +21,7 @@ EXPLANATIONS: Mapping[str, str] = {
     "mass": "How well the mass fits, after the injection's own offset and spread, against any mass in the window.",
     "retention": "How well the retention time fits the prediction, against any peak of the injection.",
     "mass_and_retention": "How well mass and retention time fit together, against a null that knows nothing.",
-    "pair": "What the regression makes of mass error, RT error, adduct and rivals together.",
+    "pair": "What the regression makes of mass error, RT error and adduct together.",
     UNLISTED_STEP: "The null is not only background: a compound that the library lacks may have made the peak.",
     OTHER_STEP: "Terms are means over draws, so they add up to the probabilities only nearly; labels count here too.",
 }

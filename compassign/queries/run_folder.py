@@ -90,7 +90,8 @@ class Run:
 
     def names(self, compound_ids: pd.Series[str]) -> pd.Series[str]:
         """Name of each compound, its id where the dataset is gone, "" for the null."""
-        return compound_ids.map(self.compounds["name"]).fillna(compound_ids).astype(str)
+        known = self.compounds["name"].reindex(compound_ids.to_numpy()).set_axis(compound_ids.index)
+        return known.fillna(compound_ids)
 
 
 def load_run(path: Path) -> Run:
@@ -198,7 +199,9 @@ def _offsets(peaks: pd.DataFrame, candidates: pd.DataFrame, path: Path) -> IntAr
 
 def _compounds(dataset: Dataset | None) -> pd.DataFrame:
     if dataset is None:
-        return pd.DataFrame(columns=[*_COMPOUND_COLUMNS], index=pd.Index([], name="compound_id", dtype="str"))
+        kinds = {name: np.float64 if name == "exact_mass" else str for name in _COMPOUND_COLUMNS}
+        index = pd.Index([], name="compound_id", dtype="str")
+        return pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in kinds.items()}).set_index(index)
     return dataset.compounds.set_index("compound_id")[list(_COMPOUND_COLUMNS)]
 
 

@@ -59,6 +59,10 @@ class Thresholds:
     table: pd.DataFrame
     missing: str
 
+    def at(self, threshold: float) -> pd.Series[float]:
+        """The row of the threshold nearest to one."""
+        return self.table.iloc[int((self.table["threshold"] - threshold).abs().to_numpy().argmin())]
+
 
 def why_unscored(run: Run) -> str:
     """What is missing before a run can be scored, and where to get it; "" if nothing is."""

@@ -1,0 +1,125 @@
+"""The complete runs of an output folder at a glance, and how far each can be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from compassign.config import RunRecord, read_record
+from compassign.errors import InputError
+from compassign.queries.run_folder import METRICS_FILE
+from compassign.runs import RUNS, is_complete
+
+Word = Literal["converged", "suspect", "failed", "not sampled"]
+_JUDGED: Mapping[str, Word] = {"converged": "converged", "suspect": "suspect", "failed": "failed"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the sampler of a run converged.
+
+    reasons : why it did not. is_quick : made with few draws, for a first look. is_prior : its fit saw no data.
+    """
+
+    word: Word
+    reasons: tuple[str, ...]
+    is_quick: bool
+    is_prior: bool
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One complete run in a list; numbers are None where there is nothing to count them on.
+
+    started : UTC, "" if unknown. n_accepted : peaks with the decision `accept`. alpha : their false-discovery rate.
+    precision, recall, ece : 0 to 1, on the peaks whose truth the fit did not see.
+    """
+
+    run_id: str
+    path: Path
+    model: str
+    dataset: str
+    started: str
+    verdict: Verdict
+    n_peaks: int | None
+    n_accepted: int | None
+    alpha: float
+    precision: float | None
+    recall: float | None
+    ece: float | None
+
+    @property
+    def title(self) -> str:
+        """A line that tells the run from others."""
+        return " \N{MIDDLE DOT} ".join([self.started or self.run_id, self.model, self.dataset])
+
+
+def verdict(metrics: Mapping[str, Any]) -> Verdict:
+    """Read the verdict from `assignment_metrics.json`; one that is not understood is no good one."""
+    sampler = metrics.get("sampler")
+    details = sampler if isinstance(sampler, Mapping) else {}
+    reasons = details.get("reasons")
+    is_sampled = details.get("max_rhat") is not None or metrics.get("verdict") in {"suspect", "failed"}
+    return Verdict(
+        _JUDGED.get(str(metrics.get("verdict")), "failed") if is_sampled else "not sampled",
+        tuple(map(str, reasons)) if isinstance(reasons, list) else (),
+        bool(details.get("quick")),
+        bool(metrics.get("prior_only")),
+    )
+
+
+def list_runs(output: Path, limit: int | None = None) -> list[RunSummary]:
+    """The complete runs of an output folder, newest first, at most `limit`; those that cannot be read are left out."""
+    paths = (path for path in sorted((output / RUNS).glob("*"), reverse=True) if is_complete(path))
+    summaries: list[RunSummary] = []
+    for path in paths:
+        if len(summaries) == limit:
+            break
+        try:
+            summaries.append(summarise(path))
+        except InputError:
+            continue  # a list has to show the others
+    return summaries
+
+
+def summarise(path: Path) -> RunSummary:
+    """Read what a list says of one run; raises InputError if its record or metrics cannot be read."""
+    record = read_record(path)
+    try:
+        metrics = json.loads((path / METRICS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path / METRICS_FILE}: cannot be read ({error})") from error
+    if not isinstance(metrics, dict):
+        raise InputError(f"{path / METRICS_FILE}: expected a JSON object")
+    decisions = metrics.get("decisions")
+    return RunSummary(
+        run_id=path.name,
+        path=path,
+        model=record.config.model,
+        dataset=dataset_name(record),
+        started=_started(record),
+        verdict=verdict(metrics),
+        n_peaks=metrics.get("n_peaks"),
+        n_accepted=decisions.get("accept") if isinstance(decisions, Mapping) else None,
+        alpha=record.config.alpha,
+        precision=metrics.get("precision"),
+        recall=metrics.get("recall"),
+        ece=metrics.get("ece"),
+    )
+
+
+def dataset_name(record: RunRecord) -> str:
+    """What a person calls the dataset of a run: the folder's name, or the demonstration's difficulty."""
+    config = record.config
+    return f"demo, {config.difficulty}" if config.data is None else config.data.name
+
+
+def _started(record: RunRecord) -> str:
+    try:
+        return datetime.fromisoformat(record.started).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return ""

@@ -1,0 +1,88 @@
+"""Calibration: how far the probabilities of a run can be trusted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+from compassign.figures.calibration import draw_reliability, draw_thresholds
+from compassign.queries.calibration import Thresholds, reliability, thresholds, why_unscored
+from compassign.queries.run_folder import Run
+from pages.shared.current_run import choose_run
+from pages.shared.guard import begin
+
+TARGETS: dict[str, Literal["call", "null"]] = {"The call": "call", "The null": "null"}
+ALL_SPECIES = "All species"
+FIGURE_PX = 470
+METRICS = (
+    ("precision", "Precision", "Share of the compound calls that are right."),
+    ("recall", "Recall", "Share of the peaks with a library compound that are called right."),
+    ("top1", "Calls right", "Share of all calls, nulls included, that are right."),
+    ("log_loss", "Log loss, nats", "Penalty for unlikely truths; lower is better."),
+    ("brier", "Brier score", "Mean squared error of the probabilities; lower is better."),
+    ("ece", "Calibration error", "Expected calibration error, 0 to 1; lower is better."),
+)
+
+
+def _show_metrics(run: Run) -> None:
+    for column, (name, label, about) in zip(st.columns(len(METRICS)), METRICS, strict=True):
+        value = run.metrics.get(name)
+        column.metric(label, "\N{EN DASH}" if value is None else f"{value:.3f}", help=about, border=True)
+
+
+def _show_reliability(run: Run) -> None:
+    st.subheader("Reliability", help="Where the line is above the dots, the run is less sure than it could be.")
+    of, among = st.columns(2)
+    target = of.segmented_control(
+        "Probability of", list(TARGETS), default="The call", required=True, key="of", bind="query-params"
+    )
+    options = [ALL_SPECIES, *sorted(run.peaks["species"].unique())]
+    species = among.selectbox("Among", options, key="among", bind="query-params")
+    chosen = None if species in {None, ALL_SPECIES} else species
+    curve = reliability(run, TARGETS[target or "The call"], chosen)
+    if curve.missing:
+        st.info("There is nothing to draw for this choice.")
+        st.text(curve.missing)
+        return
+    st.plotly_chart(
+        draw_reliability({run.record.config.model: curve}), height=FIGURE_PX, key="reliability", alt="Reliability"
+    )
+    st.caption("The band is where the line would lie in 90 % of cases if every probability were right.")
+
+
+def _show_thresholds(found: Thresholds) -> None:
+    st.subheader("Threshold explorer", help="Accept every compound call at or above this probability.")
+    threshold = st.slider("Accept from probability", 0.0, 1.0, 0.9, 0.01, key="threshold", bind="query-params")
+    row = found.at(threshold)
+    shown = (
+        ("n_accepted", "Accepted peaks", ".0f"),
+        ("expected_false_share", "Expected false share", ".3f"),
+        ("precision", "Precision", ".3f"),
+        ("recall", "Recall", ".3f"),
+    )
+    for column, (name, label, digits) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(label, "\N{EN DASH}" if row[name] != row[name] else format(row[name], digits))
+    st.plotly_chart(draw_thresholds(found.table, threshold), height=FIGURE_PX - 80, key="thresholds", alt="Thresholds")
+
+
+def show() -> None:
+    """Show the page."""
+    begin("Calibration")
+    run, _ = choose_run("Calibration", "Do probabilities come true as often as they say? On peaks the fit did not see.")
+    missing = why_unscored(run)
+    if missing:
+        st.info("This run cannot be scored, so only what it expects of itself is shown.", icon=":material/help:")
+        st.text(f"What is missing: {missing}.")
+        _show_thresholds(thresholds(run))
+        return
+    st.caption(f"Scored on {run.metrics.get('n_scored', 0)} peaks whose truth is known and was not given to the fit.")
+    _show_metrics(run)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _show_reliability(run)
+    with right:
+        _show_thresholds(thresholds(run))
+
+
+show()

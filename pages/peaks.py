@@ -1,0 +1,130 @@
+"""Peaks: what made each, how sure that is, and why."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from compassign.figures.peaks import ColourBy, draw_bars, draw_map
+from compassign.queries.peak_filter import ORDERS, PeakFilter, filter_peaks
+from compassign.queries.peaks import bars
+from compassign.queries.run_folder import Run
+from pages.shared.current_run import choose_run
+from pages.shared.guard import begin
+from pages.shared.peak import show_peak
+from pages.shared.selection import point_ids, row_ids
+from pages.shared.text import COLUMNS
+
+N_BARS = 10  # as many as fit beside the table
+PANEL_PX = 430
+MAX_ROWS = 5000  # rows that can be selected are sent to the browser all at once
+TABLE = (
+    *("peak_id", "name", "adduct", "probability", "p_null", "decision", "mz", "rt_min", "entropy", "species"),
+    *("n_candidates", "q_value", "is_labelled"),
+)
+COLOURS: dict[str, ColourBy] = {"probability": "probability", "entropy": "entropy", "decision": "decision"}
+DECISIONS = ("accept", "review", "null")
+
+
+def _ask_filter(peaks: pd.DataFrame) -> PeakFilter:
+    """The filter, kept in the URL so that a link shows the same peaks."""
+    text, decisions, species, probability, order = st.columns([2.2, 2, 2, 2, 1.8])
+    return PeakFilter(
+        text=text.text_input("Peak or compound", placeholder="Part of an id or name", key="find", bind="query-params")
+        or "",
+        decisions=decisions.pills(
+            "Decision", DECISIONS, selection_mode="multi", key="decision", bind="query-params", wrap=False
+        ),
+        species=species.multiselect(
+            "Species", sorted(peaks["species"].unique()), key="species", placeholder="All", bind="query-params"
+        ),
+        probability=probability.slider("Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="within", bind="query-params"),
+        order=order.selectbox("Order", list(ORDERS), key="order", bind="query-params") or "",
+    )
+
+
+def _follow(peak_ids: list[str]) -> None:
+    """Show the peak that was picked last in detail."""
+    if peak_ids:
+        st.query_params["peak"] = peak_ids[-1]
+
+
+def _row_picked(key: str, ids: list[str]) -> None:
+    _follow(row_ids(st.session_state[key], ids))
+
+
+def _point_picked(key: str) -> None:
+    _follow(point_ids(st.session_state[key]))
+
+
+def _show_table(shown: pd.DataFrame, key: str) -> list[str]:
+    """The table; returns the ids of the rows that are selected."""
+    ids = shown["peak_id"].head(MAX_ROWS).tolist()
+    state = st.dataframe(
+        shown.head(MAX_ROWS),
+        height=PANEL_PX,
+        hide_index=True,
+        column_order=TABLE,
+        column_config=COLUMNS,
+        key=key,
+        on_select=partial(_row_picked, key, ids),
+        selection_mode="multi-row",
+        alt="Peaks",
+    )
+    return row_ids(state, ids)
+
+
+def _show_panels(run: Run, shown: pd.DataFrame, selected: list[str]) -> None:
+    """Bars and map beside the table."""
+    bar_panel, map_panel = st.tabs(["Probabilities", "m/z against retention time"])
+    with bar_panel:
+        chosen = selected[:N_BARS] or shown["peak_id"].head(N_BARS).tolist()
+        what = "The selected peaks" if selected else "The first peaks of the table; select rows to choose others"
+        st.caption(f"{what}. Click a bar to see why.")
+        with st.container(height=PANEL_PX - 80, border=False):
+            st.plotly_chart(
+                draw_bars(bars(run, chosen)),
+                key="bars",
+                on_select=partial(_point_picked, "bars"),
+                selection_mode="points",
+                alt="Probabilities of the candidates of each peak",
+            )
+    with map_panel:
+        colour = st.segmented_control(
+            "Colour", list(COLOURS), default="probability", required=True, key="colour", bind="query-params"
+        )
+        if shown["mz"].isna().all():
+            st.info("The dataset of this run is gone, and with it the m/z and RT of its peaks.")
+            return
+        st.plotly_chart(
+            draw_map(shown, COLOURS[colour or "probability"]),
+            height=PANEL_PX - 90,
+            key="map",
+            on_select=partial(_point_picked, "map"),
+            selection_mode="points",
+            alt="Peaks by m/z and retention time",
+        )
+
+
+def show() -> None:
+    """Show the page."""
+    begin("Peaks")
+    run, peaks = choose_run("Peaks", "Every peak of the run, what it probably is, and how sure that is.")
+    wanted = _ask_filter(peaks)
+    shown = filter_peaks(peaks, wanted)
+    if len(shown):
+        table, panels = st.columns([1, 1], gap="medium")
+        with table:
+            cut = f"; the table has the first {MAX_ROWS}" if len(shown) > MAX_ROWS else ""
+            st.caption(f"{len(shown)} of {len(peaks)} peaks{cut}. Select rows to see them beside the table.")
+            selected = _show_table(shown, f"table {run.run_id} {wanted}")
+        with panels:
+            _show_panels(run, shown, selected)
+    else:
+        st.info("No peak fits this filter. Widen it to see peaks again.", icon=":material/filter_alt_off:")
+    show_peak(run, shown["peak_id"].tolist())
+
+
+show()

@@ -1,0 +1,124 @@
+"""The run that a page shows: found by the URL, read once, never without its warning."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from compassign.errors import InputError
+from compassign.queries.overview import RunSummary, Verdict, list_runs, verdict
+from compassign.queries.peaks import peak_table
+from compassign.queries.run_folder import Run, load_run
+from compassign.runs import find_run
+from pages.shared.text import complain, escaped
+
+OUTPUT_VARIABLE = "COMPASSIGN_OUTPUT"
+_LAST, _CHOICE = "last_run", "run_choice"
+_CACHED_RUNS = 6
+_MEANINGS = {
+    "suspect": "The sampler may have missed a part of the posterior: read every number here with that in mind.",
+    "failed": "The sampler did not find the posterior: do not use the numbers on this page.",
+}
+
+
+def output_folder() -> Path:
+    """The folder whose runs are shown."""
+    return Path(os.environ.get(OUTPUT_VARIABLE) or "output")
+
+
+def show_no_runs() -> None:
+    """Say how to get a first run."""
+    st.info("There is no complete run yet.", icon=":material/science:")
+    st.write("Make one from the bundled demonstration; it takes about half a minute. Then reload this page.")
+    st.code("compassign run --quick", language="bash")
+    st.text(f"Runs are looked for in {output_folder().absolute()}")
+    st.caption(f"Another folder is shown where the environment variable `{OUTPUT_VARIABLE}` names it.")
+
+
+def choose_run(title: str, about: str) -> tuple[Run, pd.DataFrame]:
+    """Show the page's title beside the choice of the run, and the run's warning.
+
+    Returns the run of the URL, else the last one looked at, else the newest, and its table of peaks; a page without one
+    says so and stops.
+    """
+    heading, choice = st.columns([3, 2], vertical_alignment="bottom")
+    heading.title(title, help=about)
+    runs = list_runs(output_folder())
+    if not runs:
+        show_no_runs()
+        st.stop()
+    titles = {run.run_id: run.title for run in runs}
+    asked = st.query_params.get("run") or st.session_state.get(_LAST) or runs[0].run_id
+    run_id = asked if asked in titles else _named(asked, runs)
+    st.query_params["run"] = st.session_state[_LAST] = st.session_state[_CHOICE] = run_id
+    choice.selectbox("Run", list(titles), format_func=titles.__getitem__, key=_CHOICE, on_change=_switch_run)
+    try:
+        run, peaks = read_run(next(run.path for run in runs if run.run_id == run_id))
+    except InputError as error:
+        complain("This run cannot be shown.", str(error))
+        st.stop()
+    show_verdict(verdict(run.metrics))
+    if run.dataset_problem:
+        st.warning("Only what the run itself has stored is shown here, without names, m/z and truth.")
+        st.text(run.dataset_problem)
+    return run, peaks
+
+
+def _named(asked: str, runs: list[RunSummary]) -> str:
+    """The id that the beginning of one means; a page that was asked for an unknown run says so and stops."""
+    found = [run.run_id for run in runs if run.run_id.startswith(asked)]
+    if len(found) == 1:
+        return found[0]
+    st.session_state.pop(_LAST, None)
+    try:
+        find_run(output_folder(), asked)
+        complain("This run cannot be read.", f"Run: {asked}")
+    except InputError as error:
+        complain(
+            "There is no such run here: it was deleted, is not complete, or belongs to another folder.", str(error)
+        )
+    st.button("Show the newest run", on_click=_show_run, args=[runs[0].run_id])
+    st.stop()
+
+
+def _show_run(run_id: str) -> None:
+    st.query_params.from_dict({"run": run_id})
+
+
+def _switch_run() -> None:
+    _show_run(str(st.session_state[_CHOICE]))
+
+
+def read_run(path: Path) -> tuple[Run, pd.DataFrame]:
+    """A run and its table of peaks, read once; raises InputError if it cannot be read. Neither may be changed."""
+    try:
+        changed_ns = (path / "results" / "run.json").stat().st_mtime_ns
+    except OSError as error:
+        raise InputError(f"{path}: the run was deleted") from error
+    return _read(path, changed_ns)
+
+
+@st.cache_resource(max_entries=_CACHED_RUNS, show_spinner="Reading the run")
+def _read(path: Path, changed_ns: int) -> tuple[Run, pd.DataFrame]:
+    """changed_ns : makes a folder that was replaced another entry."""
+    del changed_ns
+    run = load_run(path)
+    return run, peak_table(run)
+
+
+def show_verdict(given: Verdict, name: str = "") -> None:
+    """Warn above a run's numbers where they are not to be trusted; name : of the run where a page shows several."""
+    of = f"{escaped(name)}: " if name else ""
+    if given.word in _MEANINGS:
+        show = st.error if given.word == "failed" else st.warning
+        show(f"{of}**Not converged.** {_MEANINGS[given.word]}", icon=":material/warning:")
+        st.text("\n".join(f"\N{BULLET} {reason}" for reason in given.reasons) or "No reason was recorded.")
+    if given.is_prior:
+        st.warning(f"{of}This fit saw no data: it shows the model's assumptions, not results.")
+    elif given.is_quick:
+        st.caption(
+            f"{of}Quick run: few draws, for a first look. Its probabilities are noisier than those of a full run."
+        )

@@ -1,0 +1,54 @@
+"""What every page begins with: its frame, the navigation, and who may see it."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.errors import StreamlitSecretNotFoundError
+from streamlit.navigation.page import Page
+
+# Drawn here, because a browser asks a server of Google for the icons that Streamlit names.
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M3 28h26" stroke="#9A9A9A" stroke-width="3"/>'
+    '<path d="M8 28V17M16 28V4M24 28V12" stroke="#0072B2" stroke-width="4"/></svg>'
+)
+
+
+def navigate() -> Page:
+    """Show the navigation; returns the page that was asked for."""
+    st.set_page_config(page_title="CompAssign", page_icon=_ICON, layout="wide")
+    return st.navigation(
+        [
+            st.Page("pages/home.py", title="Home", default=True),
+            st.Page("pages/peaks.py", title="Peaks"),
+            st.Page("pages/calibration.py", title="Calibration"),
+            st.Page("pages/diagnostics.py", title="Diagnostics"),
+            st.Page("pages/compare.py", title="Compare"),
+        ]
+    )
+
+
+def begin(title: str) -> None:
+    """Set a page up; stops it where a person has to sign in first.
+
+    Streamlit executes a page without `app.py` on a deep link to a fresh server, so that every page has to call this.
+    """
+    navigate()
+    st.set_page_config(page_title=f"{title} \N{MIDDLE DOT} CompAssign", page_icon=_ICON, layout="wide")
+    if not _has_login():
+        st.sidebar.caption("Local mode: whoever reaches this address sees everything, without signing in.")
+    elif st.user.is_logged_in:
+        st.sidebar.text(f"Signed in as {st.user.get('name') or st.user.get('email') or 'unknown'}")
+        st.sidebar.button("Sign out", on_click=st.logout)
+    else:
+        st.title("CompAssign")
+        st.write("Sign in to see runs and their peaks.")
+        st.button("Sign in", type="primary", on_click=st.login)
+        st.stop()
+
+
+def _has_login() -> bool:
+    """Whether an identity provider is configured (section `auth` of Streamlit's secrets)."""
+    try:
+        return "auth" in st.secrets
+    except StreamlitSecretNotFoundError:
+        return False

@@ -1,0 +1,154 @@
+"""One peak in detail: its candidates, why each is likely or not, and its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from compassign.errors import InputError
+from compassign.figures.peaks import draw_evidence
+from compassign.figures.structure import draw_structure
+from compassign.queries.detail import PeakDetail, peak_detail
+from compassign.queries.run_folder import Run
+from pages.shared.selection import row_ids
+from pages.shared.text import COLUMNS, DOT, complain, escaped
+
+CANDIDATE_COLUMNS = (
+    *("name", "formula", "adduct", "probability", "hdi_low", "hdi_high", "ppm_error", "rt_z", "log_odds"),
+    "mz_theoretical",
+)
+NEIGHBOUR_COLUMNS = ("peak_id", "name", "probability", "decision", "mz", "rt_min", "n_shared", "species")
+EVIDENCE_PX = 330
+NULL_NAME = "null (no library compound)"
+
+
+def show_peak(run: Run, order: Sequence[str]) -> None:
+    """Show the peak of the URL; order : ids that previous and next step through."""
+    st.divider()
+    peak_id = st.query_params.get("peak")
+    if not peak_id:
+        st.info(
+            "Select a row, a bar or a point above to see why a peak was called as it was.", icon=":material/ads_click:"
+        )
+        return
+    try:
+        detail = peak_detail(run, peak_id, order)
+    except InputError as error:
+        complain("This run has no such peak; pick one above.", str(error))
+        return
+    _show_heading(peak_id, detail)
+    candidates, why = st.columns([1, 1], gap="medium")
+    with candidates:
+        chosen = _show_candidates(peak_id, detail)
+    with why:
+        _show_why(detail, chosen)
+    _show_neighbours(peak_id, detail)
+
+
+def _go(peak_id: str) -> None:
+    st.query_params["peak"] = peak_id
+
+
+def _show_heading(peak_id: str, detail: PeakDetail) -> None:
+    peak = detail.peak
+    title, previous, following = st.columns([6, 1, 1], vertical_alignment="center")
+    title.subheader(f"Peak {escaped(peak_id)}", anchor=False)
+    for column, label, key, to in (
+        (previous, "Previous", "Left", detail.previous_id),
+        (following, "Next", "Right", detail.next_id),
+    ):
+        column.button(
+            label,
+            key=f"step {label}",
+            shortcut=key,
+            disabled=to is None,
+            on_click=_go,
+            args=[to],
+            width="stretch",
+            help="The order and the filter are those of the table above.",
+        )
+    measured = [f"m/z {peak['mz']:.4f}", f"{peak['rt_min']:.2f} min", f"intensity {peak['intensity']:.3g}"]
+    about = [
+        *(measured if peak["mz"] == peak["mz"] else []),
+        f"species {peak['species']}",
+        f"decision {peak['decision']}",
+    ]
+    given = "its answer was given to the fit, so that it scores nothing" if peak["is_labelled"] else ""
+    st.text(DOT.join([*about, *([given] if given else [])]))
+
+
+def _show_candidates(peak_id: str, detail: PeakDetail) -> int:
+    """The candidates; returns the row of the one that is explained."""
+    table = detail.candidates.assign(
+        name=detail.candidates["name"].where(detail.candidates["compound_id"] != "", NULL_NAME)
+    )
+    st.caption("Candidates, the most probable first. Select one to see its evidence.")
+    state = st.dataframe(
+        table,
+        hide_index=True,
+        column_order=CANDIDATE_COLUMNS,
+        column_config=COLUMNS,
+        key=f"candidates {peak_id}",
+        on_select="rerun",
+        selection_mode="single-row",
+        alt="Candidates",
+    )
+    unlisted = detail.probability_unlisted
+    if unlisted > 0.0:
+        st.caption(f"Of the null, {unlisted:.3f} is a compound that the library lacks; the rest is background.")
+    rows = row_ids(state, [str(row) for row in range(len(table))])
+    chosen = int(rows[0]) if rows else 0
+    svg = draw_structure(str(table["smiles"].iloc[chosen]), is_dark=st.context.theme.type == "dark")
+    if svg:
+        st.image(svg)
+        st.text(DOT.join(str(table[name].iloc[chosen]) for name in ("name", "formula", "inchikey")))
+    elif table["compound_id"].iloc[chosen]:
+        st.caption("The library has no structure of this compound.")
+    return chosen
+
+
+def _show_why(detail: PeakDetail, chosen: int) -> None:
+    """The evidence of one candidate, step by step."""
+    candidate = detail.candidates.iloc[chosen]
+    if not candidate["compound_id"]:
+        if len(detail.candidates) == 1:
+            st.info("No library compound is within the mass and retention-time windows of this peak.")
+        else:
+            st.info("The null is what candidates are measured against. Select a candidate to see its evidence.")
+        return
+    st.caption("Why: each step adds to the log-odds against the null. Hover over a step to read what it says.")
+    steps = detail.evidence[detail.evidence["candidate"] == chosen]
+    if steps["log_odds"].isna().all():
+        st.info("Nothing to weigh: the answer of this peak was given, or the null is excluded.")
+        return
+    st.plotly_chart(
+        draw_evidence(steps, str(candidate["name"]), str(candidate["compound_id"])),
+        height=EVIDENCE_PX,
+        key="evidence",
+        alt="Contribution of each kind of evidence",
+    )
+
+
+def _neighbour_picked(key: str, ids: list[str]) -> None:
+    for peak_id in row_ids(st.session_state[key], ids):
+        _go(peak_id)
+
+
+def _show_neighbours(peak_id: str, detail: PeakDetail) -> None:
+    st.markdown("**Neighbours:** peaks with the same candidates")
+    if not len(detail.neighbours):
+        st.caption("No other peak shares a candidate with this one.")
+        return
+    key = f"neighbours {peak_id}"
+    st.dataframe(
+        detail.neighbours,
+        hide_index=True,
+        column_order=NEIGHBOUR_COLUMNS,
+        column_config=COLUMNS,
+        key=key,
+        on_select=partial(_neighbour_picked, key, detail.neighbours["peak_id"].tolist()),
+        selection_mode="single-row",
+        alt="Neighbours",
+    )

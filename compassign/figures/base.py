@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from compassign.figures import colours
@@ -33,6 +34,14 @@ def plain_all(texts: Iterable[str]) -> list[str]:
 def plain_lines(text: str) -> str:
     """A sentence of any length as `plain` text in lines of LINE_LENGTH characters."""
     return "<br>".join(plain(line) for line in textwrap.wrap(text, LINE_LENGTH))
+
+
+def joined_lines(first: pd.Series[str], *others: pd.Series[str]) -> list[str]:
+    """Texts side by side as one `plain` text a row, each on its own line."""
+    lines = pd.Series(plain_all(first.tolist()), dtype="str")
+    for column in others:
+        lines = lines.str.cat(pd.Series(plain_all(column.tolist()), dtype="str"), sep="<br>")
+    return lines.tolist()
 
 
 def style(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from compassign.figures import colours
-from compassign.figures.base import empty, plain, plain_all, style
+from compassign.figures.base import empty, joined_lines, plain, style
 
 _GROUPS = ((False, "same call", colours.INK), (True, "another call", colours.PALETTE[3]))
 _POINT_SIZE = 6
@@ -24,7 +24,8 @@ def draw_against(peaks: pd.DataFrame, name_a: str, name_b: str) -> go.Figure:
     ends = [0.0, 1.0]
     for is_changed, label, colour in _GROUPS:
         rows = peaks[peaks["is_changed"] == is_changed]
-        ids, calls_a, calls_b = (plain_all(rows[name].tolist()) for name in ("peak_id", "name_a", "name_b"))
+        calls = ["A: " + rows["name_a"].where(rows["call_a"] != "", "null")]
+        calls += ["B: " + rows["name_b"].where(rows["call_b"] != "", "null")]
         figure.add_trace(
             go.Scattergl(
                 x=rows["probability_a"].to_numpy(dtype=np.float32),
@@ -33,10 +34,7 @@ def draw_against(peaks: pd.DataFrame, name_a: str, name_b: str) -> go.Figure:
                 name=f"{label}, {len(rows)} peaks",
                 marker={"color": colour, "size": _POINT_SIZE, "opacity": 0.7},
                 customdata=rows["peak_id"].to_numpy(dtype=object),
-                hovertext=[
-                    f"{peak}<br>A: {a or 'null'}<br>B: {b or 'null'}"
-                    for peak, a, b in zip(ids, calls_a, calls_b, strict=True)
-                ],
+                hovertext=joined_lines(rows["peak_id"], *calls),
                 hovertemplate="%{hovertext}<br>A %{x:.3f}, B %{y:.3f}<extra></extra>",
             )
         )

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from compassign.figures import colours
-from compassign.figures.base import plain, plain_all, plain_lines, style
+from compassign.figures.base import joined_lines, plain, plain_all, plain_lines, style
 
 ColourBy = Literal["probability", "entropy", "decision"]
 
@@ -129,9 +129,6 @@ def draw_map(table: pd.DataFrame, colour_by: ColourBy = "probability") -> go.Fig
 
 
 def _points(rows: pd.DataFrame, label: str, marker: Mapping[str, object]) -> go.Scattergl:
-    hover = pd.Series(plain_all(rows["peak_id"].tolist()), dtype="str").str.cat(
-        pd.Series(plain_all(rows["name"].where(rows["name"] != "", "null").tolist()), dtype="str"), sep="<br>"
-    )
     return go.Scattergl(
         # half the bytes to the browser, and finer than a pixel
         x=rows["rt_min"].to_numpy(dtype=np.float32),
@@ -140,7 +137,7 @@ def _points(rows: pd.DataFrame, label: str, marker: Mapping[str, object]) -> go.
         name=label,
         marker=marker,
         customdata=rows["peak_id"].to_numpy(dtype=object),
-        hovertext=hover.tolist(),
+        hovertext=joined_lines(rows["peak_id"], rows["name"].where(rows["name"] != "", "null")),
         hovertemplate="%{hovertext}<br>m/z %{y:.4f}<br>%{x:.2f} min<extra></extra>",
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from big_run import big_run
 
 from compassign.queries.calibration import scores
 from compassign.queries.compare import NORMAL_95, compare, differing_settings, metric_table
@@ -122,3 +124,11 @@ def test_each_run_has_its_own_numbers(lookup_run: Run, prior_run: Run) -> None:
     assert table.loc["runtime_s", 0] == pytest.approx(sum(lookup_run.metrics["runtime_s"].values()))
     empty = metric_table([replace(lookup_run, metrics={"precision": None})]).set_index("metric")
     assert empty[0].isna().all()
+
+
+def test_fifty_thousand_peaks_stay_quick() -> None:
+    run = big_run(50_000)
+    started = time.perf_counter()
+    found = compare(run, run)
+    assert time.perf_counter() - started < 4.0  # twice what a screen waits, because tests share the machine
+    assert found.n_paired == len(found.peaks) == 50_000

@@ -16,6 +16,7 @@ ColourBy = Literal["probability", "entropy", "decision"]
 
 ROW_PX, AROUND_PX = 34, 110  # height of a bar, and of axis and legend
 DOT_SIZE, POINT_SIZE = 6, 5
+BELOW_NAME = 0.25  # of a bar's row: dots on its middle line would cover the names
 MIN_FONT_PX = 10  # a name that would have to be smaller is only in the hover text
 _LEGEND = {
     "other": "other candidates",
@@ -98,7 +99,7 @@ def _interval_ends(pieces: pd.DataFrame) -> go.Scatter:
     ends = pd.concat([known["start"] + known["hdi_low"], known["start"] + known["hdi_high"]])
     return go.Scatter(
         x=ends.clip(0.0, 1.0).to_numpy(),
-        y=np.tile(known["row"].to_numpy(), 2),
+        y=np.tile(known["row"].to_numpy() + BELOW_NAME, 2),
         mode="markers",
         name="94 % interval",
         marker={"size": DOT_SIZE, "color": colours.INK, "line": {"color": "white", "width": 1}},

@@ -115,9 +115,11 @@ def _flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, str]:
 def _numbers(metrics: Mapping[str, object]) -> dict[str, float]:
     numbers = {name: _number(metrics.get(name)) for name in (*METRICS, "n_scored")}
     fdr, stages = metrics.get("fdr"), metrics.get("runtime_s")
-    for limit, level in fdr.items() if isinstance(fdr, Mapping) else ():
-        numbers[f"accepted_{limit}"] = _number(level.get("n_accepted"))
-        numbers[f"false_share_{limit}"] = _number(level.get("false_share"))
+    levels = fdr if isinstance(fdr, Mapping) else {}
+    for limit, level in levels.items():
+        found = level if isinstance(level, Mapping) else {}
+        numbers[f"accepted_{limit}"] = _number(found.get("n_accepted"))
+        numbers[f"false_share_{limit}"] = _number(found.get("false_share"))
     if isinstance(stages, Mapping):
         numbers["runtime_s"] = sum(_number(value) for name, value in stages.items() if name != "total")
     return numbers

@@ -26,6 +26,7 @@ EVIDENCE = "evidence_"  # prefix of the columns of the terms
 
 _TEXT = ("peak_id", "assigned_compound", "compound_id", "adduct", "decision", "species")
 _FLAGS = ("is_labelled", "is_calibrant")
+_COUNTS = ("n_candidates",)
 _ASSIGNMENT_COLUMNS = (
     *("peak_id", "assigned_compound", "probability", "adduct", "pep", "q_value", "decision", "species"),
     *("n_candidates", "is_labelled", "is_calibrant"),
@@ -132,10 +133,11 @@ def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         missing = [name for name in columns if name not in header]
         if missing:
             raise InputError(f"{path}: no column {', '.join(missing)}; was it written by another version?")
-        numbers = [name for name in header if name not in _TEXT + _FLAGS]
+        numbers = [name for name in header if name not in _TEXT + _FLAGS + _COUNTS]
         kinds = {
             **{name: str for name in header if name in _TEXT},
             **{name: bool for name in header if name in _FLAGS},
+            **{name: np.int64 for name in header if name in _COUNTS},
             **{name: np.float64 for name in numbers},
         }
         return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={name: [""] for name in numbers})
@@ -178,11 +180,10 @@ def _load(config: RunConfig) -> Dataset:
 
 def _joined(peaks: pd.DataFrame, dataset: Dataset | None) -> pd.DataFrame:
     """Assignments with what the dataset says of each peak, in the order of the assignments."""
-    counted = peaks.assign(n_candidates=peaks["n_candidates"].astype(np.int64))
     if dataset is None:
-        return counted.assign(mz=np.nan, rt_min=np.nan, intensity=np.nan, injection="", polarity="")
+        return peaks.assign(mz=np.nan, rt_min=np.nan, intensity=np.nan, injection="", polarity="")
     measured = dataset.peaks.set_index("peak_id")[list(_FROM_DATASET)]
-    return counted.join(measured, on="peak_id")
+    return peaks.join(measured, on="peak_id")
 
 
 def _offsets(peaks: pd.DataFrame, candidates: pd.DataFrame, path: Path) -> IntArray:

@@ -13,7 +13,7 @@ from big_run import HOSTILE, big_run
 
 from compassign.figures import colours
 from compassign.figures.base import plain
-from compassign.figures.peaks import draw_bars, draw_evidence, draw_map
+from compassign.figures.peaks import BELOW_NAME, draw_bars, draw_evidence, draw_map
 from compassign.queries.detail import peak_detail
 from compassign.queries.peaks import bars, peak_table
 from compassign.queries.run_folder import Run
@@ -66,6 +66,7 @@ def test_intervals_are_dots_that_start_with_their_piece() -> None:
     dots = draw_bars(pieces).data[4]
     # candidates of 0.6 and 0.3, then the null of 0.1, each 0.05 either way
     assert sorted(dots.x) == pytest.approx(sorted([0.55, 0.65, 0.85, 0.95, 0.95, 1.0]))
+    assert set(dots.y) == {BELOW_NAME}  # of the only row
     assert dots.mode == "markers"
 
 

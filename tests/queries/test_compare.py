@@ -122,7 +122,9 @@ def test_each_run_has_its_own_numbers(lookup_run: Run, prior_run: Run) -> None:
         run.metrics["fdr"]["0.05"]["n_accepted"] for run in (lookup_run, prior_run)
     ]
     assert table.loc["runtime_s", 0] == pytest.approx(sum(lookup_run.metrics["runtime_s"].values()))
-    empty = metric_table([replace(lookup_run, metrics={"precision": None})]).set_index("metric")
+    empty = metric_table(
+        [replace(lookup_run, metrics={"precision": None, "fdr": {"0.05": None}, "runtime_s": 3})]
+    ).set_index("metric")
     assert empty[0].isna().all()
 
 

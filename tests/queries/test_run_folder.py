@@ -84,10 +84,18 @@ def test_broken_folders_are_named(copied_folder: Path, name: str, content: str |
         load_run(copied_folder)
 
 
-def test_numbers_that_are_none_are_named(copied_folder: Path) -> None:
-    path = copied_folder / "results" / "candidates.csv"
+@pytest.mark.parametrize(
+    ("name", "column", "cell"),
+    [
+        ("candidates", "probability", "high"),
+        ("peak_assignments", "n_candidates", ""),
+        ("peak_assignments", "is_labelled", "perhaps"),
+    ],
+)
+def test_cells_of_another_kind_are_named(copied_folder: Path, name: str, column: str, cell: str) -> None:
+    path = copied_folder / "results" / f"{name}.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    table.loc[1, "probability"] = "high"
+    table.loc[1, column] = cell
     table.to_csv(path, index=False)
     with pytest.raises(InputError, match="not a table that a run writes"):
         load_run(copied_folder)

@@ -23,6 +23,8 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 """Where SQLite's locks and shared memory do not hold between machines."""
 
+_LOCK_NUMBER = 20_261_124  # any, but the same in every process
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION_TABLE = sa.table("alembic_version", sa.column("version_num"))
 
@@ -57,6 +59,7 @@ def migrate(engine: sa.Engine) -> None:
         if _version(connection) == newest:
             return  # the usual case, without the second that importing Alembic takes
     with transaction(engine.execution_options(immediate=True)) as connection:
+        pass_alone(connection)
         version = _version(connection)
         if version is not None and version > newest:
             raise StoreError(f"{engine.url}: made by a newer version of compassign ({version}, this one: {newest})")
@@ -72,6 +75,15 @@ def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or error
         raise StoreError(f"{engine.url}: {' '.join(str(reason).split())}") from error
+
+
+def pass_alone(connection: sa.Connection) -> None:
+    """Let one transaction at a time go on from here on a database server; those of SQLite wait for each other anyway.
+
+    For changes that depend on more than the row they change.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_NUMBER)))
 
 
 def _made(output: Path) -> Path:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from compassign.errors import StoreError
 from compassign.sampling_progress import ChainProgress, SamplingProgress
-from compassign.store.database import connect, migrate, transaction
+from compassign.store.database import connect, migrate, pass_alone, transaction
 from compassign.store.records import ENDED, Ending, NewRun, Process, RunRow, RunState, Status
 from compassign.store.schema import runs
 
@@ -76,6 +76,7 @@ class RunStore:
         )
         values = {"status": "running", "started_at": now, "heartbeat_at": now}
         with transaction(self.engine) as connection:
+            pass_alone(connection)
             claimed = connection.execute(change.values(values).returning(runs)).one_or_none()
         return None if claimed is None else _row(claimed)
 

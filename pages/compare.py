@@ -17,7 +17,7 @@ from compassign.queries.run_folder import Run
 from pages.shared.current_run import choose_run, output_folder, read_run, show_verdict
 from pages.shared.guard import begin
 from pages.shared.selection import row_ids
-from pages.shared.text import COLUMNS, complain
+from pages.shared.text import COLUMNS, NOTHING, complain, metric_label
 
 MAX_OTHERS = 4
 FIGURE_PX = 400
@@ -92,7 +92,10 @@ def _show_overview(runs: list[Run], names: list[str]) -> None:
         st.subheader("Numbers of each run", help="Each on its own scored peaks; runtime in seconds.")
         columns = {key: st.column_config.NumberColumn(name, format="%.4g") for key, name in headers.items()}
         table = metric_table(runs).rename(columns=str)
-        st.dataframe(table, hide_index=True, column_config={"metric": "Metric", **columns}, alt="Metrics")
+        table["metric"] = table["metric"].map(metric_label)
+        st.dataframe(
+            table, hide_index=True, column_config={"metric": "Metric", **columns}, placeholder=NOTHING, alt="Metrics"
+        )
     left, right = st.columns(2, gap="medium")
     curves = {name: reliability(run) for name, run in zip(names, runs, strict=True)}
     tops = {name: run.peaks["probability"].to_numpy(dtype=float) for name, run in zip(names, runs, strict=True)}
@@ -136,23 +139,27 @@ def _show_pair(run_a: Run, run_b: Run, names: tuple[str, str]) -> None:
         st.text(f"Why: {found.unpaired}.")
     metrics, agreement = st.columns([3, 2], gap="medium")
     with metrics:
-        paired = (
-            f"On the {found.n_paired} peaks that score both runs" if found.n_paired else "Each run on its own peaks"
-        )
-        st.caption(f"{paired}. Intervals that leave out 0 are differences beyond chance.")
-        st.dataframe(found.metrics, hide_index=True, column_config=_DIFFERENCES, alt="Paired differences")
+        if found.n_paired:
+            st.caption(
+                f"On the {found.n_paired} peaks that score both runs. Where the interval of a difference leaves out 0, "
+                "it is beyond chance."
+            )
+        else:
+            st.caption("Each run on its own scored peaks, so that there are no differences.")
+        table = found.metrics.assign(metric=found.metrics["metric"].map(metric_label))
+        st.dataframe(table, hide_index=True, column_config=_DIFFERENCES, placeholder=NOTHING, alt="Paired differences")
     if found.unpaired:
         return
     with agreement:
-        _show_agreement("Decisions: A in rows, B in columns", found.decisions)
-        _show_agreement("Calls: A in rows, B in columns", found.calls)
+        _show_agreement("Decisions: A in rows, B in columns", found.decisions, "Decision in A")
+        _show_agreement("Calls: A in rows, B in columns", found.calls, "Call in A")
     st.plotly_chart(draw_against(found.peaks, *names), height=FIGURE_PX, key="against", alt="Probabilities A against B")
     _show_changed(found, run_a)
 
 
-def _show_agreement(title: str, table: pd.DataFrame) -> None:
+def _show_agreement(title: str, table: pd.DataFrame, rows: str) -> None:
     st.caption(title)
-    st.dataframe(table, alt=title)
+    st.dataframe(table.rename_axis(index=rows), alt=title)
 
 
 def show() -> None:

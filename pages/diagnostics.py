@@ -105,10 +105,7 @@ def show() -> None:
     run, _ = choose_run("Diagnostics", "Did the sampler find the posterior, and does the model fit the data?")
     word = verdict(run.metrics).word
     if word == "converged":
-        st.success(
-            "Converged: the sampler explored the posterior; the numbers can be read as they are.",
-            icon=":material/check:",
-        )
+        st.success("Converged: the sampler explored the posterior.", icon=":material/check:")
     elif word == "not sampled":
         st.info("Nothing was sampled in this run, so there is nothing to converge.", icon=":material/info:")
     if word != "not sampled":

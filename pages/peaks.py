@@ -21,7 +21,7 @@ N_BARS = 10  # as many as fit beside the table
 PANEL_PX = 430
 MAX_ROWS = 5000  # rows that can be selected are sent to the browser all at once
 TABLE = (
-    *("peak_id", "name", "adduct", "probability", "p_null", "decision", "mz", "rt_min", "entropy", "species"),
+    *("peak_id", "name", "probability", "decision", "adduct", "mz", "rt_min", "p_null", "entropy", "species"),
     *("n_candidates", "q_value", "is_labelled"),
 )
 COLOURS: dict[str, ColourBy] = {"probability": "probability", "entropy": "entropy", "decision": "decision"}
@@ -82,7 +82,7 @@ def _show_panels(run: Run, shown: pd.DataFrame, selected: list[str]) -> None:
     with bar_panel:
         chosen = selected[:N_BARS] or shown["peak_id"].head(N_BARS).tolist()
         what = "The selected peaks" if selected else "The first peaks of the table; select rows to choose others"
-        st.caption(f"{what}. Click a bar to see why.")
+        st.caption(f"{what}. One colour is one compound. Click a bar to see why.")
         with st.container(height=PANEL_PX - 80, border=False):
             st.plotly_chart(
                 draw_bars(bars(run, chosen)),
@@ -115,7 +115,7 @@ def show() -> None:
     wanted = _ask_filter(peaks)
     shown = filter_peaks(peaks, wanted)
     if len(shown):
-        table, panels = st.columns([1, 1], gap="medium")
+        table, panels = st.columns([6, 5], gap="medium")
         with table:
             cut = f"; the table has the first {MAX_ROWS}" if len(shown) > MAX_ROWS else ""
             st.caption(f"{len(shown)} of {len(peaks)} peaks{cut}. Select rows to see them beside the table.")

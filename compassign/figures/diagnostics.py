@@ -107,4 +107,4 @@ def draw_checks(checks: pd.DataFrame) -> go.Figure:
     figure.update_layout(height=ROW_PX * len(checks) + AROUND_PX)
     style(figure, "share of replicated data with a larger value (p-value)", "check")
     figure.update_xaxes(range=[-0.02, 1.02])
-    return figure.update_yaxes(tickvals=row.tolist(), ticktext=labels, autorange="reversed")
+    return figure.update_yaxes(tickvals=row.tolist(), ticktext=labels, range=[len(checks) - 0.5, -0.5])

@@ -61,7 +61,7 @@ def _candidates(rows: pd.DataFrame) -> go.Bar:
     names, adducts = plain_all(rows["name"].tolist()), plain_all(rows["adduct"].tolist())
     hover = [f"{name} {adduct}" for name, adduct in zip(names, adducts, strict=True)]
     marker = {"color": colours.compound_colours(rows["compound_id"].tolist())}
-    bar = _pieces(rows, "candidates, one colour a compound", hover, marker)
+    bar = _pieces(rows, "candidates", hover, marker)
     return bar.update(text=names, textposition="inside", insidetextanchor="start")
 
 

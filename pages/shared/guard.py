@@ -36,7 +36,7 @@ def begin(title: str) -> None:
     st.set_page_config(page_title=f"{title} \N{MIDDLE DOT} CompAssign", page_icon=_ICON, layout="wide")
     if not _has_login():
         st.sidebar.caption("Local mode: whoever reaches this address sees everything, without signing in.")
-    elif st.user.is_logged_in:
+    elif st.user.get("is_logged_in"):
         st.sidebar.text(f"Signed in as {st.user.get('name') or st.user.get('email') or 'unknown'}")
         st.sidebar.button("Sign out", on_click=st.logout)
     else:

@@ -13,14 +13,14 @@ from compassign.figures.structure import draw_structure
 from compassign.queries.detail import PeakDetail, peak_detail
 from compassign.queries.run_folder import Run
 from pages.shared.selection import row_ids
-from pages.shared.text import COLUMNS, DOT, complain, escaped
+from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
 
 CANDIDATE_COLUMNS = (
     *("name", "formula", "adduct", "probability", "hdi_low", "hdi_high", "ppm_error", "rt_z", "log_odds"),
     "mz_theoretical",
 )
 NEIGHBOUR_COLUMNS = ("peak_id", "name", "probability", "decision", "mz", "rt_min", "n_shared", "species")
-EVIDENCE_PX = 330
+EVIDENCE_PX, NEIGHBOURS_PX = 330, 280
 NULL_NAME = "null (no library compound)"
 
 
@@ -39,11 +39,12 @@ def show_peak(run: Run, order: Sequence[str]) -> None:
         complain("This run has no such peak; pick one above.", str(error))
         return
     _show_heading(peak_id, detail)
-    candidates, why = st.columns([1, 1], gap="medium")
-    with candidates:
-        chosen = _show_candidates(peak_id, detail)
+    chosen = _show_candidates(peak_id, detail)
+    why, structure = st.columns([3, 2], gap="medium")
     with why:
         _show_why(detail, chosen)
+    with structure:
+        _show_structure(detail, chosen)
     _show_neighbours(peak_id, detail)
 
 
@@ -90,6 +91,7 @@ def _show_candidates(peak_id: str, detail: PeakDetail) -> int:
         hide_index=True,
         column_order=CANDIDATE_COLUMNS,
         column_config=COLUMNS,
+        placeholder=NOTHING,
         key=f"candidates {peak_id}",
         on_select="rerun",
         selection_mode="single-row",
@@ -99,14 +101,18 @@ def _show_candidates(peak_id: str, detail: PeakDetail) -> int:
     if unlisted > 0.0:
         st.caption(f"Of the null, {unlisted:.3f} is a compound that the library lacks; the rest is background.")
     rows = row_ids(state, [str(row) for row in range(len(table))])
-    chosen = int(rows[0]) if rows else 0
+    return int(rows[0]) if rows else 0
+
+
+def _show_structure(detail: PeakDetail, chosen: int) -> None:
+    """The candidate's structure, where the library has one."""
+    table = detail.candidates
     svg = draw_structure(str(table["smiles"].iloc[chosen]), is_dark=st.context.theme.type == "dark")
     if svg:
         st.image(svg)
         st.text(DOT.join(str(table[name].iloc[chosen]) for name in ("name", "formula", "inchikey")))
     elif table["compound_id"].iloc[chosen]:
         st.caption("The library has no structure of this compound.")
-    return chosen
 
 
 def _show_why(detail: PeakDetail, chosen: int) -> None:
@@ -144,6 +150,7 @@ def _show_neighbours(peak_id: str, detail: PeakDetail) -> None:
     key = f"neighbours {peak_id}"
     st.dataframe(
         detail.neighbours,
+        height=NEIGHBOURS_PX,
         hide_index=True,
         column_order=NEIGHBOUR_COLUMNS,
         column_config=COLUMNS,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+NOTHING = "\N{EN DASH}"  # where there is no number
 DOT = " \N{MIDDLE DOT} "
 _ESCAPES = str.maketrans({letter: f"\\{letter}" for letter in string.punctuation})
 _Number = Callable[[str, str, str], ColumnConfig]
@@ -29,23 +30,27 @@ def _number(label: str, pattern: str, about: str = "") -> ColumnConfig:
 
 
 def _share(label: str, about: str) -> ColumnConfig:
-    return st.column_config.ProgressColumn(label, format="%.3f", min_value=0.0, max_value=1.0, help=about)
+    return st.column_config.ProgressColumn(label, width=125, format="%.3f", min_value=0.0, max_value=1.0, help=about)
 
 
 # One look for a column on all screens: name, digits that are known, and what it means.
 COLUMNS: dict[str, ColumnConfig] = {
-    "peak_id": st.column_config.TextColumn("Peak"),
+    "peak_id": st.column_config.TextColumn("Peak", width=80),
     "species": st.column_config.TextColumn("Species"),
     "mz": _number("m/z", "%.4f"),
     "rt_min": _number("RT, min", "%.2f"),
     "intensity": _number("Intensity", "%.3e"),
-    "name": st.column_config.TextColumn("Compound", help="The most probable explanation; empty for the null."),
-    "adduct": st.column_config.TextColumn("Adduct"),
+    "name": st.column_config.TextColumn(
+        "Compound", width=165, help="The most probable explanation; empty for the null."
+    ),
+    "adduct": st.column_config.TextColumn("Adduct", width=90),
     "probability": _share("Probability", "Posterior probability (0 to 1)."),
     "p_null": _number("P(null)", "%.3f", "Probability that no compound of the library made this peak."),
     "entropy": _number("Entropy, nats", "%.2f", "How undecided the answer is; 0 where it is certain."),
     "decision": st.column_config.TextColumn(
-        "Decision", help="accept: kept at the run's false-discovery rate; review: a person should look; null: none."
+        "Decision",
+        width=70,
+        help="accept: kept at the run's false-discovery rate; review: a person should look; null: none.",
     ),
     "q_value": _number("q", "%.3f", "False-discovery rate of the list that ends with this peak."),
     "n_candidates": _number("Candidates", "%d"),
@@ -59,3 +64,23 @@ COLUMNS: dict[str, ColumnConfig] = {
     "log_odds": _number("Log-odds, nats", "%+.2f", "Against the null; above 0 the candidate is likelier."),
     "n_shared": _number("Shared candidates", "%d"),
 }
+
+METRIC_LABELS = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "top1": "Calls right",
+    "log_loss": "Log loss, nats",
+    "brier": "Brier score",
+    "ece": "Calibration error",
+    "n_scored": "Scored peaks",
+    "runtime_s": "Runtime, s",
+}
+
+
+def metric_label(name: str) -> str:
+    """What a person calls a metric of `compassign.queries.compare`."""
+    for prefix, label in (("accepted_", "Accepted at FDR "), ("false_share_", "False share at FDR ")):
+        if name.startswith(prefix):
+            return label + name.removeprefix(prefix)
+    return METRIC_LABELS.get(name, name)

@@ -1,0 +1,196 @@
+"""Every page in each of its states, with names in the files that try to be more than text."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from big_run import HOSTILE
+from output_folders import GONE, HOSTILE_FOLDER, LOOKUP, PRIOR, SUSPECT, add_run
+from streamlit.testing.v1 import AppTest
+
+pytest_plugins = ["example_runs", "app_outputs"]
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("home", "peaks", "calibration", "diagnostics", "compare")
+OF_RUN = PAGES[1:]
+RENDERED = ("markdown", "caption", "title", "header", "subheader", "error", "warning", "info", "success")
+TIMEOUT_S = 30.0
+MARKUP = re.compile(r"<[bia]\b[^>\\]*>|(?<!\\)\]\(\s*javascript|(?<!\\)\$|(?<!\\):red\[")
+
+
+def open_page(page: str, **query: str) -> AppTest:
+    """Run a page as a person who follows a link to it."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT_S)
+    for name, value in query.items():
+        app.query_params[name] = value
+    if page != "home":
+        app.switch_page(f"pages/{page}.py")
+    app.run()
+    assert not app.exception, app.exception[0].stack_trace
+    return app
+
+
+def texts(app: AppTest, *kinds: str) -> list[str]:
+    return [str(getattr(element, "value", "")) for kind in kinds for element in app.get(kind)]
+
+
+def shown(app: AppTest) -> str:
+    """All text of the page."""
+    return "\n".join(texts(app, *RENDERED, "text", "code"))
+
+
+def assert_only_text(app: AppTest) -> None:
+    assert [text for text in texts(app, *RENDERED) if MARKUP.search(text)] == []
+
+
+@pytest.fixture(autouse=True)
+def shown_output(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPASSIGN_OUTPUT", str(output))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_run_every_page_says_how_to_make_one(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path / "<b>none"))
+    app = open_page(page)
+    assert [code.value for code in app.code] == ["compassign run --quick"]
+    assert_only_text(app)
+
+
+@pytest.mark.parametrize("page", OF_RUN)
+@pytest.mark.parametrize("run_id", [LOOKUP, PRIOR, GONE, SUSPECT])
+def test_every_page_shows_every_kind_of_run_as_text(page: str, run_id: str) -> None:
+    app = open_page(page, run=run_id)
+    assert app.query_params["run"] == run_id
+    assert_only_text(app)
+    assert ("Not converged" in shown(app)) == (run_id == SUSPECT or page == "compare")
+    assert ("saw no data" in shown(app)) == (run_id in {PRIOR, SUSPECT} or page == "compare")
+    assert ("cannot be read any more" in shown(app)) == (run_id == GONE)
+
+
+@pytest.mark.parametrize("page", OF_RUN)
+def test_an_unknown_run_is_named_and_the_newest_offered(page: str) -> None:
+    app = open_page(page, run="[x](javascript:alert(1))")
+    assert "There is no such run here" in app.error[0].value
+    assert_only_text(app)
+    app.button[0].click().run()
+    assert not app.exception
+    assert app.query_params["run"] == SUSPECT
+
+
+def test_a_run_that_is_deleted_while_it_is_looked_at_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookup_folder: Path
+) -> None:
+    monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path))
+    deleted = add_run(tmp_path, "1-deleted", lookup_folder)
+    add_run(tmp_path, "2-kept", lookup_folder)
+    app = open_page("peaks", run="1-deleted")
+    shutil.rmtree(deleted)
+    app.run()
+    assert not app.exception
+    assert "There is no such run here" in app.error[0].value
+
+
+def test_a_run_whose_tables_are_broken_says_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookup_folder: Path
+) -> None:
+    monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path))
+    (add_run(tmp_path, "broken", lookup_folder) / "results" / "candidates.csv").write_text("nonsense\n")
+    app = open_page("peaks")
+    assert app.error[0].value == "This run cannot be shown."
+    assert "candidates.csv" in app.text[0].value
+
+
+def test_home_lists_each_run_with_its_verdict() -> None:
+    app = open_page("home")
+    assert_only_text(app)
+    text = shown(app)
+    assert text.count("Not converged: suspect") == 1
+    assert HOSTILE_FOLDER not in text  # it is there, but escaped
+    assert [metric.label for metric in app.metric][:3] == ["Accepted", "Precision", "Calibration error"]
+    assert len(app.metric) == 3 * 4
+
+
+def test_a_peak_of_the_url_is_shown_with_its_steps() -> None:
+    app = open_page("peaks", run=PRIOR, peak="p01")
+    assert app.subheader[0].value == "Peak p01"
+    app.button(key="step Next").click().run()
+    assert app.query_params["peak"] == "p02"
+    app.button(key="step Previous").click().run()
+    assert app.query_params["peak"] == "p01"
+    assert not app.exception
+
+
+def test_the_peak_with_markup_in_its_name_is_shown_as_written() -> None:
+    app = open_page("peaks", run=PRIOR, peak="<i>p3</i>")
+    assert app.subheader[0].value == r"Peak \<i\>p3\<\/i\>"
+    assert_only_text(app)
+
+
+def test_an_unknown_peak_is_named() -> None:
+    app = open_page("peaks", run=LOOKUP, peak="<b>nowhere</b>")
+    assert "no such peak" in app.error[0].value
+    assert "nowhere" in shown(app)
+    assert_only_text(app)
+
+
+def test_the_filter_narrows_the_table_and_an_empty_one_says_so() -> None:
+    app = open_page("peaks", run=LOOKUP, peak="p01")
+    app.text_input(key="find").set_value(HOSTILE).run()
+    names = app.dataframe[0].value["name"]
+    assert len(names)
+    assert set(names) == {HOSTILE}
+    app.text_input(key="find").set_value("no such compound").run()
+    assert not app.exception
+    assert "No peak fits this filter" in app.info[0].value
+    assert app.subheader[0].value == "Peak p01"
+
+
+def test_calibration_without_a_truth_says_what_is_missing() -> None:
+    app = open_page("calibration", run=GONE)
+    assert "cannot be scored" in app.info[0].value
+    assert "What is missing" in shown(app)
+    assert not [metric for metric in app.metric if metric.label == "Brier score"]
+
+
+def test_the_threshold_moves_the_numbers_beside_it() -> None:
+    app = open_page("calibration", run=LOOKUP)
+    accepted = {}
+    for threshold in (0.0, 1.0):
+        app.slider(key="threshold").set_value(threshold).run()
+        accepted[threshold] = int(next(m.value for m in app.metric if m.label == "Accepted peaks"))
+    assert accepted[0.0] > accepted[1.0]
+
+
+def test_compare_pairs_runs_of_the_same_data_only() -> None:
+    app = open_page("compare", run=LOOKUP, **{"with": PRIOR})
+    assert "score both runs" in shown(app)
+    assert not [error for error in app.error if "Not converged" in str(error.value)]
+    app = open_page("compare", run=LOOKUP, **{"with": SUSPECT})
+    assert "B\\: generative: **Not converged.**" in shown(app)
+
+
+def test_compare_alone_says_how_to_make_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookup_folder: Path
+) -> None:
+    monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path))
+    add_run(tmp_path, "only", lookup_folder)
+    app = open_page("compare")
+    assert "only one complete run" in app.info[0].value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_configured_login_comes_before_every_page(page: str) -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT_S)
+    app.secrets["auth"] = {"client_id": "compassign"}
+    if page != "home":
+        app.switch_page(f"pages/{page}.py")
+    app.run()
+    assert not app.exception
+    assert [button.label for button in app.button] == ["Sign in"]
+    assert not app.dataframe
+    assert not app.metric

@@ -122,7 +122,8 @@ def draw_map(table: pd.DataFrame, colour_by: ColourBy = "probability") -> go.Fig
             "color": table[colour_by].to_numpy(dtype=np.float32),
             "colorscale": colours.SCALE,
             "colorbar": {"title": {"text": _COLOUR_TITLES[colour_by]}},
-            "cmin": 0.0,
+            "cmin": 0.0,  # plotly heeds it only beside a largest value
+            "cmax": max(1.0, float(table[colour_by].max())) if len(table) else 1.0,
             "size": POINT_SIZE,
         }
         figure.add_trace(_points(table, "peaks", marker).update(showlegend=False))

@@ -137,7 +137,7 @@ def test_every_command_parses(line: str) -> None:
 
 def test_the_two_commands_come_first() -> None:
     first = blocks("README.md", "bash")[0].splitlines()
-    assert first == ["./scripts/run_training.sh --quick", "./scripts/test.sh"]
+    assert first == ["./scripts/start.sh", "./scripts/test.sh"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -12,6 +12,8 @@ from compassign.runs import RUNS, is_complete, shown_run
 from compassign.store.records import RunRow
 from compassign.store.runs import RunStore
 
+pytest_plugins = ["job_fixtures"]
+
 
 def only(rows: list[RunRow]) -> RunRow:
     assert len(rows) == 1

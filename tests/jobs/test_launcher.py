@@ -23,6 +23,8 @@ from compassign.runs import RUNS, is_complete, shown_run
 from compassign.store.runs import RunStore
 from compassign.store.schema import runs
 
+pytest_plugins = ["job_fixtures"]
+
 
 def group_members(group: int) -> list[int]:
     shown = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout

@@ -14,6 +14,8 @@ from compassign.runs import RUNS
 from compassign.store.runs import RunStore
 from compassign.store.schema import runs
 
+pytest_plugins = ["job_fixtures"]
+
 
 @pytest.mark.parametrize(
     ("seed", "error"),

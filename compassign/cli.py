@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Self
 import typer
 
 import compassign
-from compassign.cli_options import DEFAULT_OUTPUT, RunOptions, with_run_options
+from compassign.cli_options import DEFAULT_OUTPUT, OUTPUT_VARIABLE, RunOptions, with_run_options
 from compassign.config import RunConfig, read_record
 from compassign.errors import InputError, RunCancelledError
 from compassign.execution import carry_out, on_signals
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 EXIT_COMPLETE, EXIT_FAILED, EXIT_INPUT, EXIT_VERDICT, EXIT_CANCELLED = 0, 1, 2, 3, 130
 
 # Commands find these by name when they run, so that `--help` does not wait seconds for the samplers.
-_LOADER, _REPORT, _QUEUE = "compassign.data.load", "compassign.report", "compassign.cli_jobs"
+_LOADER, _REPORT, _JOBS = "compassign.data.load", "compassign.report", "compassign.cli_jobs"
+_BACKUP = "compassign.workspace_backup"
 
 _RUN_HELP = """Assign compounds to peaks: fit a model to a dataset and write probabilities, decisions and metrics.
 
@@ -126,12 +127,53 @@ def report(
 @app.command(epilog=_EXIT_CODES)
 def worker(
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and start what is queued later too.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and start what is queued later too; once for each folder.")
+    ] = False,
 ) -> None:
     """Compute queued runs, each in a process that goes on if this command is stopped, until none is left."""
     with _Boundary() as boundary:
-        work_queue: Callable[[Path, bool], None] = importlib.import_module(_QUEUE).work_queue
-        work_queue(output, watch)
+        work: Callable[[Path], None] = getattr(importlib.import_module(_JOBS), "watch_queue" if watch else "work_queue")
+        work(output)
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def serve(
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", envvar=OUTPUT_VARIABLE, help="Folder of the runs.")
+    ] = DEFAULT_OUTPUT,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")] = 8501,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; other than 127.0.0.1, other machines see all runs.")
+    ] = "127.0.0.1",
+) -> None:
+    """Open the dashboard, and see to it that queued runs are computed, also after it is closed."""
+    with _Boundary() as boundary:
+        serve_dashboard: Callable[[Path, str, int], NoReturn] = importlib.import_module(_JOBS).serve_dashboard
+        serve_dashboard(output, host, port)
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The zip to write; replaced if it exists.")],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
+) -> None:
+    """Write all runs, uploaded datasets, logs and the list of runs into one zip, while runs may be computed."""
+    with _Boundary() as boundary:
+        typer.echo("\n".join(importlib.import_module(_BACKUP).write_backup(output, file).lines("Written")))
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip that `compassign backup` wrote.")],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="An empty or new folder.")],
+) -> None:
+    """Make a folder of runs from a backup; never one that holds anything."""
+    with _Boundary() as boundary:
+        typer.echo("\n".join(importlib.import_module(_BACKUP).restore_backup(file, output).lines("Restored")))
     raise typer.Exit(boundary.code)
 
 
@@ -251,3 +293,7 @@ def _aligned(rows: Mapping[str, object]) -> list[str]:
         for name, value in rows.items()
     }
     return [f"  {name:<{width}}  {text}" for name, text in texts.items()]
+
+
+if __name__ == "__main__":
+    main()

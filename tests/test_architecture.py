@@ -43,6 +43,7 @@ LAYERS = {
     "compassign.warm": 1,
     "compassign.warm_cache": 5,
     "compassign.execution": 5,
+    "compassign.workspace_backup": 5,
     "compassign.cli_jobs": 5,
     "compassign.cli_options": 5,
     "compassign.cli": 5,

@@ -1,47 +1,106 @@
-"""What `compassign worker` does: start what is queued, say what became of it."""
+"""What `compassign worker` and `compassign serve` do: see to queued runs, and open the dashboard beside them."""
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
+import compassign
+from compassign.cli_options import OUTPUT_VARIABLE
 from compassign.errors import InputError, StoreError
+from compassign.jobs.cancelling import CancelLadder
 from compassign.jobs.launcher import reap, start_queued
+from compassign.jobs.watcher import LOCK_NAME, is_watched, start_watcher, watcher_pid, watching
 from compassign.store.records import RunRow
 from compassign.store.runs import RunStore
+from compassign.warm import start_beside
 
 POLL_S = 1.0
 
 
-def work_queue(output: Path, watch: bool) -> None:
-    """Start queued runs as places become free, until none is left; with `watch`, until it is stopped.
+def work_queue(output: Path) -> None:
+    """Start queued runs as places become free, until none is left; raises InputError if the store cannot be used."""
+    with _usable_store(output) as store:
+        queue = _Queue(store, output)
+        while queue.turn() or store.rows("queued"):
+            time.sleep(POLL_S)
 
-    Raises InputError if the store cannot be used.
+
+def watch_queue(output: Path) -> None:
+    """See to the folder's runs until this is stopped or the folder removed; does nothing if somebody does already.
+
+    Raises InputError if the store cannot be used at the start; later, it is tried again.
     """
+    with watching(output) as is_ours:
+        if not is_ours:
+            typer.echo(f"{output}: process {watcher_pid(output)} watches this folder already")
+            return
+        with _usable_store(output) as store:
+            queue = _Queue(store, output)
+            if any(row.model == "generative" for row in store.rows("queued")):
+                start_beside()  # so that it is compiled while shorter runs are computed
+        while (output / LOCK_NAME).exists():
+            try:
+                queue.turn()
+            except StoreError as error:
+                typer.echo(f"tried again in {POLL_S:g} s: {error}", err=True)
+            time.sleep(POLL_S)
+
+
+def serve_dashboard(output: Path, host: str, port: int) -> NoReturn:
+    """Become the dashboard's server, beside a watcher.
+
+    Raises InputError if the store cannot be used, or this installation has no dashboard.
+    """
+    app = Path(compassign.__file__).parents[1] / "app.py"
+    if not app.is_file():
+        raise InputError(f"{app}: not found; the dashboard is part of a clone of the repository, so start it in one")
+    with _usable_store(output):
+        if not is_watched(output):
+            start_watcher(output)
+    os.environ[OUTPUT_VARIABLE] = os.path.abspath(output)
+    os.chdir(app.parent)  # where Streamlit looks for its settings
+    options = ("--server.headless=true", f"--server.port={port}", f"--server.address={host}")
+    command = [sys.executable, "-m", "streamlit", "run", app.name, *options]
+    os.execv(sys.executable, command)  # noqa: S606  # no shell is wanted
+
+
+@contextmanager
+def _usable_store(output: Path) -> Iterator[RunStore]:
     try:
-        _work(RunStore.open(output), output, watch)
+        yield RunStore.open(output)
     except StoreError as error:
         raise InputError(str(error)) from error
 
 
-def _work(store: RunStore, output: Path, watch: bool) -> None:
-    """Reap, start and report once a second."""
-    followed: set[str] = set()
-    while True:
-        dead = reap(store, output)
-        started = start_queued(store, output)
+class _Queue:
+    """Sees to the runs of one folder, step by step, and says what becomes of them."""
+
+    def __init__(self, store: RunStore, output: Path) -> None:
+        self._store = store
+        self._output = output
+        self._ladder = CancelLadder()
+        self._followed: set[str] = set()
+
+    def turn(self) -> bool:
+        """Do what is due now; returns whether runs that were started here go on."""
+        ended = [*reap(self._store, self._output), *self._ladder.climb(self._store, self._output)]
+        started = start_queued(self._store, self._output)
         for row in started:
             typer.echo(f"{row.id}: started ({row.title})")
-        followed |= {row.id for row in [*dead, *started]}
-        ended = [row for run_id in sorted(followed) if (row := store.get(run_id)).has_ended]
-        for row in ended:
-            typer.echo(_outcome(row))
-        followed -= {row.id for row in ended}
-        if not (watch or followed or store.rows("queued")):
-            return
-        time.sleep(POLL_S)
+        self._followed |= {row.id for row in [*ended, *started]}
+        for row in map(self._store.get, sorted(self._followed)):
+            if row.has_ended:
+                typer.echo(_outcome(row))
+                self._followed.remove(row.id)
+        return bool(self._followed)
 
 
 def _outcome(row: RunRow) -> str:

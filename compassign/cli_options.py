@@ -15,6 +15,7 @@ from compassign.config import Difficulty, Mode, ModelName, RunConfig, SamplerCon
 from compassign.errors import InputError
 
 DEFAULT_OUTPUT = Path("output")
+OUTPUT_VARIABLE = "COMPASSIGN_OUTPUT"  # names the folder that the dashboard shows
 
 FLAGS = {
     "model": "--model",

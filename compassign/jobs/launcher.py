@@ -1,4 +1,4 @@
-"""Runs as processes of their own: queue, start, cancel, and notice those that died.
+"""Runs as processes of their own: queue, start, and notice those that died.
 
 A worker belongs to nobody: it goes on when the server, the terminal or the browser that asked for it is gone.
 """
@@ -10,14 +10,12 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from compassign.config import RunConfig
+from compassign.config import RunConfig, RunRecord
 from compassign.errors import InputError
-from compassign.jobs.processes import RUN_ID_VARIABLE, is_alive, is_here, kill, terminate
+from compassign.jobs.processes import RUN_ID_VARIABLE, is_alive, is_here, kill
 from compassign.jobs.recording import ending, new_run
 from compassign.runs import RUNS, RunDirectory, is_complete, new_run_id
 from compassign.store.records import Ending, RunRow
@@ -25,15 +23,6 @@ from compassign.store.runs import RunStore
 
 SILENCE_S = 20.0  # a heartbeat comes every second; a compiler may keep a busy machine from it for some
 CORES_PER_RUN = 4  # a run samples four chains at once
-_POLL_S = 0.1
-
-
-@dataclass(frozen=True)
-class CancelWaits:
-    """How long a run may take to stop when it is asked to, and when it is told to, before it is killed (s)."""
-
-    asked_s: float = 10.0
-    told_s: float = 5.0
 
 
 def default_limit() -> int:
@@ -41,9 +30,14 @@ def default_limit() -> int:
     return max(1, (os.cpu_count() or 1) // CORES_PER_RUN)
 
 
-def enqueue(store: RunStore, config: RunConfig, title: str = "", owner: str = "") -> RunRow:
-    """Ask for a run; it waits until `start_queued` finds a free place. title : model and dataset unless given."""
-    return store.add(new_run(config, new_run_id(config.model), title, owner))
+def enqueue(
+    store: RunStore, config: RunConfig, title: str = "", owner: str = "", repeats: RunRecord | None = None
+) -> RunRow:
+    """Ask for a run; it waits until `start_queued` finds a free place. title : model and dataset unless given.
+
+    repeats : record of the run that this one repeats exactly; it fails if the data have changed since.
+    """
+    return store.add(new_run(config, new_run_id(config.model), title, owner, repeats))
 
 
 def start_queued(store: RunStore, output: Path, limit: int | None = None) -> list[RunRow]:
@@ -64,25 +58,9 @@ def reap(store: RunStore, output: Path) -> list[RunRow]:
     for row in store.rows("running"):
         reason = _why_dead(row)
         if reason is not None:
-            _bury(store, output, row, Ending("failed", error=reason))
+            bury(store, output, row, Ending("failed", error=reason))
             dead.append(store.get(row.id))
     return dead
-
-
-def cancel(store: RunStore, output: Path, run_id: str, waits: CancelWaits | None = None) -> RunRow:
-    """Stop a run: ask it to, then tell its process, then kill its process group; returns what became of it.
-
-    Takes as long as the waits in all if the run does not react; `store.request_cancel` only asks.
-    """
-    given = waits or CancelWaits()
-    row = store.request_cancel(run_id)
-    row = _wait(store, row, given.asked_s)
-    if not row.has_ended and _silent_s(row) <= SILENCE_S:
-        terminate(row)
-        row = _wait(store, row, given.told_s)
-    if not row.has_ended:
-        _bury(store, output, row, Ending("cancelled"))
-    return store.get(run_id)
 
 
 def delete(store: RunStore, output: Path, run_id: str) -> None:
@@ -115,28 +93,19 @@ def _why_dead(row: RunRow) -> str | None:
     """Why a running run is taken for dead; None if it is alive."""
     if row.pid is not None and is_here(row) and not is_alive(row.pid):
         return f"its process ({row.pid}) ended without a word: it was killed, or the machine ran out of memory"
-    return f"no sign of life for {_silent_s(row):.0f} s" if _silent_s(row) > SILENCE_S else None
+    return f"no sign of life for {silent_s(row):.0f} s" if silent_s(row) > SILENCE_S else None
 
 
-def _silent_s(row: RunRow) -> float:
+def silent_s(row: RunRow) -> float:
     """Time since a run was last heard of (s)."""
     return (datetime.now(UTC) - (row.heartbeat_at or row.created_at)).total_seconds()
 
 
-def _bury(store: RunStore, output: Path, row: RunRow, how: Ending) -> None:
+def bury(store: RunStore, output: Path, row: RunRow, how: Ending) -> None:
     """Kill what is left of a run, then record its end: as done, if its process had got as far as publishing it."""
     directory = RunDirectory(Path(os.path.abspath(output)) / RUNS / row.id)
     # without a group to know it by, the number of a process that has long been silent may be another one's by now
-    if row.process_group is not None or _silent_s(row) <= SILENCE_S:
+    if row.process_group is not None or silent_s(row) <= SILENCE_S:
         kill(row)
         directory.tidy()
     store.finish(row.id, ending(directory.path, None) if is_complete(directory.path) else how)
-
-
-def _wait(store: RunStore, row: RunRow, seconds: float) -> RunRow:
-    """Wait until the run has ended, at most so long; returns its row."""
-    until = time.monotonic() + seconds
-    while not row.has_ended and time.monotonic() < until:
-        time.sleep(_POLL_S)
-        row = store.get(row.id)
-    return row

@@ -7,18 +7,19 @@ import importlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from compassign.config import RECORD_NAME, RunConfig
+from compassign.config import RECORD_NAME, RunConfig, RunRecord, read_record
 from compassign.errors import CompAssignError, RunCancelledError, StoreError
 from compassign.jobs.processes import this_process
 from compassign.progress import RichProgress
 from compassign.repeat import HASHES, METRICS_NAME, read_json
 from compassign.runs import RunDirectory, is_complete
 from compassign.sampling_progress import SamplingProgress
-from compassign.store.records import Ending, NewRun, RunState
+from compassign.store.records import Ending, NewRun, RunRow, RunState
 
 if TYPE_CHECKING:
     from compassign.store.runs import RunStore
@@ -114,8 +115,10 @@ def command_line_progress(directory: RunDirectory, config: RunConfig) -> Recorde
     return RecordedProgress(directory, open_store)
 
 
-def new_run(config: RunConfig, run_id: str, title: str = "", owner: str = "") -> NewRun:
-    """Describe a run for the store; title : model and dataset unless given."""
+def new_run(
+    config: RunConfig, run_id: str, title: str = "", owner: str = "", repeats: RunRecord | None = None
+) -> NewRun:
+    """Describe a run for the store; title : model and dataset unless given. repeats : record of the run it repeats."""
     dataset = f"demo ({config.difficulty})" if config.data is None else config.data.name
     return NewRun(
         id=run_id,
@@ -124,7 +127,18 @@ def new_run(config: RunConfig, run_id: str, title: str = "", owner: str = "") ->
         dataset=dataset,
         config=config.model_dump(mode="json"),
         owner=owner,
+        repeats=None if repeats is None else repeats.model_dump(mode="json"),
     )
+
+
+def adopt(store: RunStore, run: Path) -> RunRow:
+    """List a complete run folder that the store does not know; raises InputError if its record cannot be read."""
+    record = read_record(run)
+    try:
+        started_at = datetime.fromisoformat(record.started).astimezone(UTC)
+    except ValueError:
+        started_at = datetime.fromtimestamp((run / "results" / RECORD_NAME).stat().st_mtime, UTC)
+    return store.adopt(new_run(record.config, run.name), ending(run, None), started_at)
 
 
 def ending(run: Path, error: BaseException | None) -> Ending:

@@ -16,7 +16,10 @@ ENDED: tuple[EndStatus, ...] = ("done", "failed", "cancelled")
 
 @dataclass(frozen=True)
 class NewRun:
-    """A run that is asked for; config : `RunConfig.model_dump(mode="json")`, id : also the name of its folder."""
+    """A run that is asked for; config : `RunConfig.model_dump(mode="json")`, id : also the name of its folder.
+
+    repeats : the record of the run that this one repeats, as JSON; None if it repeats none.
+    """
 
     id: str
     title: str
@@ -24,6 +27,7 @@ class NewRun:
     dataset: str
     config: Mapping[str, Any]
     owner: str
+    repeats: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class RunRow:
     cancel_requested: bool
     archived: bool
     deleted: bool
+    repeats: Mapping[str, Any] | None
 
     @property
     def has_ended(self) -> bool:

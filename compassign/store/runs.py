@@ -56,9 +56,33 @@ class RunStore:
             raise StoreError(f"{run_id}: no such run")
         return _row(found)
 
-    def rows(self, status: Status | None = None, archived: bool = False) -> list[RunRow]:
-        """List the runs, newest first; those of one status if it is given. archived : those put away instead."""
-        query = sa.select(runs).where(runs.c.archived == archived, runs.c.deleted == sa.false())
+    def adopt(self, run: NewRun, ending: Ending, started_at: datetime) -> RunRow:
+        """Add a run that ended without the store's knowledge; one that is known, or was deleted, is only listed again.
+
+        started_at : UTC; when it ended is not known.
+        """
+        values = {
+            **asdict(run),
+            **{"status": ending.status, "verdict": ending.verdict, "error": ending.error, **ending.hashes},
+            **{"created_at": started_at, "started_at": started_at, "stage": "", "fraction": 1.0, "detail": ""},
+            **{"cancel_requested": False, "archived": False, "deleted": False},
+        }
+        with transaction(self.engine.execution_options(immediate=True)) as connection:
+            pass_alone(connection)
+            known = sa.select(sa.func.count()).where(runs.c.id == run.id)
+            if not connection.scalar(known):
+                connection.execute(sa.insert(runs).values(values))
+        self._change(run.id, (runs.c.deleted == sa.true(),), {"deleted": False})
+        return self.get(run.id)
+
+    def rows(self, status: Status | None = None, archived: bool | None = False) -> list[RunRow]:
+        """List the runs, newest first; those of one status if it is given.
+
+        archived : those put away instead; None for both.
+        """
+        query = sa.select(runs).where(runs.c.deleted == sa.false())
+        if archived is not None:
+            query = query.where(runs.c.archived == archived)
         if status is not None:
             query = query.where(runs.c.status == status)
         with transaction(self.engine) as connection:

@@ -54,5 +54,6 @@ runs = Table(
     Column("cancel_requested", Boolean, nullable=False),
     Column("archived", Boolean, nullable=False),
     Column("deleted", Boolean, nullable=False),
+    Column("repeats", JSON),
     Index("runs_by_status", "status", "created_at"),
 )

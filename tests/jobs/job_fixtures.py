@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from standin import SITE
 
 from compassign.jobs.processes import kill
+from compassign.jobs.watcher import watcher_pid
 from compassign.store.database import URL_VARIABLE
 from compassign.store.runs import RunStore
 
@@ -29,5 +32,8 @@ def store(output: Path) -> Iterator[RunStore]:
     """The store of the output folder; nothing that was started outlives the test."""
     store = RunStore.open(output)
     yield store
+    with suppress(OSError, ValueError):
+        if (watcher := int(watcher_pid(output))) != os.getpid():
+            os.kill(watcher, signal.SIGTERM)
     for row in store.rows("running"):
         kill(row)

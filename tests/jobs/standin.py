@@ -6,12 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from compassign.config import RunConfig
 from compassign.jobs.launcher import start_queued
 from compassign.store.records import RunRow
 from compassign.store.runs import RunStore
+from compassign.store.schema import runs
 
 # Read by every Python process of the test at its start; the seed says what the run does.
 SITE = """
@@ -69,6 +73,29 @@ def start(store: RunStore, output: Path, run_id: str) -> RunRow:
 def config(seed: int) -> RunConfig:
     """Configuration of a run that does what `seed` says."""
     return RunConfig(model="lookup", seed=seed)
+
+
+def group_members(group: int) -> list[int]:
+    """Processes of a group that run."""
+    shown = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in shown.splitlines()]
+    return [int(pid) for pid, of, state in rows if int(of) == group and not state.startswith("Z")]
+
+
+def wait_until_gone(group: int | None) -> None:
+    """Wait until no process of the group runs."""
+    assert group is not None
+    until = time.monotonic() + DEADLINE_S
+    while group_members(group):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def fall_silent(store: RunStore, run_id: str, seconds: float) -> None:
+    """Let the run be last heard of so long ago."""
+    with store.engine.begin() as connection:
+        then = datetime.now(UTC) - timedelta(seconds=seconds)
+        connection.execute(sa.update(runs).where(runs.c.id == run_id).values(heartbeat_at=then))
 
 
 def commanded(output: Path, *words: str) -> subprocess.CompletedProcess[str]:

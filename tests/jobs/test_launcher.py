@@ -9,41 +9,30 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from standin import DEADLINE_S, DEAF, ENDLESS, QUICK, config, start, wait_for
+from standin import (
+    DEADLINE_S,
+    DEAF,
+    ENDLESS,
+    QUICK,
+    config,
+    fall_silent,
+    start,
+    wait_for,
+    wait_until_gone,
+)
 
 from compassign.errors import InputError
-from compassign.jobs.launcher import CancelWaits, cancel, default_limit, delete, enqueue, reap, start_queued
+from compassign.jobs.launcher import default_limit, delete, enqueue, reap, start_queued
 from compassign.jobs.processes import RUN_ID_VARIABLE, is_alive, kill
 from compassign.runs import RUNS, is_complete, shown_run
 from compassign.store.runs import RunStore
 from compassign.store.schema import runs
 
 pytest_plugins = ["job_fixtures"]
-
-
-def group_members(group: int) -> list[int]:
-    shown = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
-    rows = [line.split() for line in shown.splitlines()]
-    return [int(pid) for pid, of, state in rows if int(of) == group and not state.startswith("Z")]
-
-
-def wait_until_gone(group: int | None) -> None:
-    assert group is not None
-    until = time.monotonic() + DEADLINE_S
-    while group_members(group):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-def fall_silent(store: RunStore, run_id: str, seconds: float) -> None:
-    with store.engine.begin() as connection:
-        then = datetime.now(UTC) - timedelta(seconds=seconds)
-        connection.execute(sa.update(runs).where(runs.c.id == run_id).values(heartbeat_at=then))
 
 
 def test_a_run_goes_from_the_queue_to_its_results(store: RunStore, output: Path) -> None:
@@ -62,34 +51,6 @@ def test_a_run_goes_from_the_queue_to_its_results(store: RunStore, output: Path)
     delete(store, output, row.id)
     assert not (output / RUNS / row.id).exists()
     assert [left.id for left in store.rows()] == [second.id]
-
-
-def test_a_queued_run_is_cancelled_at_once(store: RunStore, output: Path) -> None:
-    run_id = enqueue(store, config(ENDLESS)).id
-    assert cancel(store, output, run_id).status == "cancelled"
-    assert start_queued(store, output, limit=1) == []
-
-
-def test_a_running_run_stops_when_it_is_asked_to(store: RunStore, output: Path) -> None:
-    run_id = enqueue(store, config(ENDLESS)).id
-    running = start(store, output, run_id)
-    row = cancel(store, output, run_id, CancelWaits(asked_s=DEADLINE_S, told_s=0.0))
-    assert (row.status, row.verdict, row.error) == ("cancelled", None, None)
-    assert [path.name for path in (output / RUNS / run_id).iterdir()] == ["logs"]
-    wait_until_gone(running.process_group)
-
-
-def test_a_deaf_run_is_killed_with_its_children(store: RunStore, output: Path) -> None:
-    run_id = enqueue(store, config(DEAF)).id
-    group = start(store, output, run_id).process_group
-    assert group is not None
-    until = time.monotonic() + DEADLINE_S
-    while len(group_members(group)) < 2:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    row = cancel(store, output, run_id, CancelWaits(asked_s=0.1, told_s=0.3))
-    assert row.status == "cancelled"
-    wait_until_gone(group)
 
 
 def test_a_killed_worker_is_found_and_leaves_no_orphan(store: RunStore, output: Path) -> None:
@@ -132,7 +93,8 @@ def test_a_worker_outlives_the_process_that_started_it(store: RunStore, output: 
     server = subprocess.run([sys.executable, "-c", program, str(output)], start_new_session=True, check=False)
     assert server.returncode == -signal.SIGKILL
     wait_for(store, run_id, lambda row: row.stage == "fit")
-    assert cancel(store, output, run_id).status == "cancelled"
+    store.request_cancel(run_id)
+    assert wait_for(store, run_id, lambda row: row.has_ended).status == "cancelled"
 
 
 def test_a_group_whose_number_is_another_ones_is_left_alone(store: RunStore, output: Path) -> None:

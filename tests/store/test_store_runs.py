@@ -169,3 +169,16 @@ def test_archived_and_deleted_runs_leave_the_list_but_keep_their_row(store: RunS
     assert store.get("r2").config == new_run("r2").config
     assert store.archive("r1", archived=False)
     assert [row.id for row in store.rows()] == ["r3", "r1"]
+
+
+def test_a_run_from_elsewhere_is_listed_and_a_deleted_one_comes_back(store: RunStore) -> None:
+    then = datetime(2026, 1, 2, tzinfo=UTC)
+    row = store.adopt(new_run("old"), Ending("done", "converged", hashes={"dataset_hash": "d"}), then)
+    assert (row.status, row.verdict, row.dataset_hash, row.started_at) == ("done", "converged", "d", then)
+    assert store.archive("old")
+    assert store.rows() == []
+    assert [row.id for row in store.rows(archived=None)] == ["old"]
+    assert store.delete("old")
+    assert store.rows(archived=None) == []
+    store.adopt(new_run("old"), Ending("done"), then)
+    assert [(row.id, row.verdict) for row in store.rows(archived=None)] == [("old", "converged")]

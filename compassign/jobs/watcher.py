@@ -1,0 +1,63 @@
+"""One process for each output folder starts what is queued, stops what was cancelled and notices what has died.
+
+It belongs to no server, browser or terminal; the lock that it holds says that it is there.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+LOCK_NAME, PID_NAME = ".watcher.lock", ".watcher.pid"
+LOG_NAME = "watcher.log"
+LOCK_WAIT_S = 1.0  # longer than `is_watched` holds the lock
+
+
+@contextmanager
+def watching(output: Path) -> Iterator[bool]:
+    """Be the folder's watcher inside the block; gives False, at once, if another process is."""
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(output / LOCK_NAME, timeout=LOCK_WAIT_S):
+            (output / PID_NAME).write_text(str(os.getpid()))
+            yield True
+    except Timeout:
+        yield False
+
+
+def is_watched(output: Path) -> bool:
+    """Whether some process watches the output folder."""
+    lock = FileLock(output / LOCK_NAME, timeout=0.0)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return output.is_dir()
+    lock.release()
+    return False
+
+
+def watcher_pid(output: Path) -> str:
+    """Number of the process that watched the output folder last, as text for a person; "" if there was none."""
+    try:
+        return (output / PID_NAME).read_text()
+    except OSError:
+        return ""
+
+
+def start_watcher(output: Path) -> None:
+    """Start a watcher in a session of its own, so that nobody's end is its end; one too many ends by itself."""
+    output.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "compassign.cli", "worker", "--watch", "--output", os.path.abspath(output)]
+    with (output / LOG_NAME).open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603  # our own module
+            command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    # waits for it, so that it does not stay as a zombie while this process lives
+    threading.Thread(target=process.wait, name="watcher", daemon=True).start()

@@ -9,6 +9,7 @@ import pandas as pd
 
 from compassign.data.answers import unknown_compounds, unknown_peaks
 from compassign.data.raw import Findings, RawTable, cell_messages, list_some
+from compassign.errors import Place, Problem
 from compassign.units import FloatArray
 
 MAX_RUN_MIN = 200.0  # no LC-MS run is longer; in seconds it is a run of 3.3 minutes
@@ -110,9 +111,9 @@ def _late(values: FloatArray) -> float:
 
 def _seconds_message(raw: RawTable, table: str, values: FloatArray, expected: str) -> Findings:
     position = int(np.nanargmax(values))
-    where = f"{raw.file}, row {raw.rows[position]}, column {_RT_COLUMNS[table]}"
+    place = Place(raw.file, int(raw.rows[position]), _RT_COLUMNS[table])
     found = f"found {values[position]:g}, the largest of {int(np.isfinite(values).sum()):,}"
-    return Findings((f"{where}: {found}, expected minutes, {expected}; were seconds exported? Divide by 60",))
+    return Findings((Problem.at(place, found, f"minutes, {expected}; were seconds exported? Divide by 60"),))
 
 
 def check_abundance_columns(raws: Raws, frames: Frames) -> tuple[tuple[str, ...], Findings]:

@@ -10,7 +10,7 @@ import pandas as pd
 from compassign.chemistry.formulas import monoisotopic_mass, parse_formula
 from compassign.data.convert import number_cells, numeric_where_possible
 from compassign.data.raw import Findings, RawTable, cell_messages, list_some
-from compassign.errors import InputError
+from compassign.errors import InputError, Place, Problem
 from compassign.tables import OPTION_SEPARATOR, contract_columns
 from compassign.units import ELECTRON_MASS_DA, FloatArray, IntArray, ppm_error
 
@@ -96,9 +96,8 @@ def _mass_problems(
 ) -> Findings:
     """Rows without any mass, and masses that contradict the formula."""
     if "formula" not in raw.frame and "exact_mass" not in raw.frame:
-        return Findings(
-            (f"{raw.file}, row 1: the columns formula and exact_mass are both missing, expected one of them",)
-        )
+        missing = "the columns formula and exact_mass are both missing"
+        return Findings((Problem.at(Place(raw.file, 1), missing, "one of them"),))
     cells = formula.tolist()
     nothing = np.array([not cell for cell in cells], dtype=bool)
     if "exact_mass" in raw.frame:

@@ -9,6 +9,7 @@ import pandas as pd
 import pandera.errors
 
 from compassign.data.raw import Findings, RawTable, cell_messages, duplicate_messages, show_value
+from compassign.errors import Place, Problem
 from compassign.tables import RULES, SCHEMAS, UNIQUE_IDS, ColumnRule, contract_columns
 from compassign.units import BoolArray, FloatArray
 
@@ -84,15 +85,17 @@ def convert_table(table: str, raw: RawTable) -> tuple[pd.DataFrame | None, Findi
 def _missing_columns(table: str, raw: RawTable) -> Findings:
     found = [str(name) for name in raw.frame.columns]
     if len(found) == 1 and any(separator in found[0] for separator in ";\t"):
-        expected = "expected columns separated by commas; is this a file with semicolons or tabs? Export it with commas"
-        return Findings((f"{raw.file}, row 1: found one column {show_value(found[0])}, {expected}",))
+        expected = "columns separated by commas; is this a file with semicolons or tabs? Export it with commas"
+        return Findings((Problem.at(Place(raw.file, 1), f"found one column {show_value(found[0])}", expected),))
     messages = []
     for rule in RULES[table]:
         if rule.required and rule.name not in raw.frame:
             similar = [name for name in found if name.lower().replace(" ", "_") == rule.name]
             hint = f"; rename {show_value(similar[0])}?" if similar else ""
             columns = ", ".join(found) or "none"
-            messages.append(f"{raw.file}, row 1: the column {rule.name} is missing, found {columns}{hint}")
+            missing = f"the column {rule.name} is missing, found {columns}{hint}"
+            place = Place(raw.file, 1, rule.name)
+            messages.append(Problem(f"{Place(raw.file, 1)}: {missing}", place, missing, rule.expected))
     return Findings(tuple(messages))
 
 

@@ -19,7 +19,7 @@ from compassign.data.meta import META_FILE, meta_polarity, meta_texts, species_c
 from compassign.data.peaks import complete_peaks
 from compassign.data.raw import Findings, RawTable, list_some
 from compassign.data.read import from_frame, read_csv, read_parquet, read_toml
-from compassign.errors import InputError
+from compassign.errors import InputError, Place, Problem
 from compassign.tables import REQUIRED_TABLES, TABLE_NAMES, empty_table
 
 _READERS = {".csv": read_csv, ".parquet": read_parquet}
@@ -85,14 +85,15 @@ def _read_table(folder: Path, table: str) -> tuple[RawTable | None, Findings]:
     found = [folder / f"{table}{ending}" for ending in _READERS if (folder / f"{table}{ending}").exists()]
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
-        return None, Findings((f"{folder}: found {names}, expected only one of them",))
+        return None, Findings((Problem.at(Place(str(folder)), f"found {names}", "only one of them"),))
     if found:
         return _READERS[found[0].suffix](found[0])
     if table not in REQUIRED_TABLES:
         return None, Findings()
     there = sorted(path.name for path in folder.iterdir())
     holds = f"holds {list_some(there)}" if there else "is empty"
-    return None, Findings((f"{table}.csv is missing (or {table}.parquet): the folder {folder} {holds}",))
+    message = f"{table}.csv is missing (or {table}.parquet): the folder {folder} {holds}"
+    return None, Findings((Problem(message, Place(f"{table}.csv")),))
 
 
 def _build(sources: _Sources, name: str) -> Dataset:
@@ -161,7 +162,8 @@ def _convert(table: str, raw: RawTable) -> tuple[pd.DataFrame | None, Findings]:
     if len(raw.rows):
         return frame, findings
     if table in REQUIRED_TABLES:
-        return None, findings + Findings((f"{raw.file}: found a header and no rows, expected at least one row",))
+        empty = Problem.at(Place(raw.file), "found a header and no rows", "at least one row")
+        return None, findings + Findings((empty,))
     return None, findings + Findings(warnings=(f"{raw.file}: found a header and no rows; counts as absent",))
 
 

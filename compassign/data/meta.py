@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from compassign.data.raw import Findings, list_some
+from compassign.errors import Place, Problem
 from compassign.tables import POLARITIES
 
 META_FILE = "dataset.toml"
@@ -19,13 +20,19 @@ def meta_polarity(meta: Mapping[str, Any]) -> tuple[str, Findings]:
     polarity = meta.get("polarity", "")
     if polarity == "" or (isinstance(polarity, str) and polarity in POLARITIES):
         return polarity, Findings()
-    return "", Findings((f"{META_FILE}, polarity: found {polarity!r}, expected 'positive' or 'negative'",))
+    return "", Findings((_problem("polarity", polarity, "'positive' or 'negative'"),))
+
+
+def _problem(key: str, value: object, expected: str) -> Problem:
+    """What is wrong with one key; its message names the key where that of a table names row and column."""
+    found = f"found {value!r}"
+    return Problem(f"{META_FILE}, {key}: {found}, expected {expected}", Place(META_FILE, column=key), found, expected)
 
 
 def meta_texts(meta: Mapping[str, Any]) -> tuple[dict[str, str], Findings]:
     """Name, licence, source, notes and whatever else is a single value, as text."""
     messages = tuple(
-        f"{META_FILE}, {key}: found {meta[key]!r}, expected a text in quotes"
+        _problem(key, meta[key], "a text in quotes")
         for key in ("name", "licence", "source", "notes")
         if key in meta and not isinstance(meta[key], str)
     )
@@ -35,11 +42,11 @@ def meta_texts(meta: Mapping[str, Any]) -> tuple[dict[str, str], Findings]:
 def species_clusters(meta: Mapping[str, Any], species: frozenset[str]) -> tuple[dict[str, str], Findings]:
     """The cluster of every species; those that dataset.toml does not place share one cluster."""
     table = meta.get(CLUSTERS_KEY, {})
-    expected = f'expected a table [{CLUSTERS_KEY}] with lines such as mouse = "mammals"'
+    expected = f'a table [{CLUSTERS_KEY}] with lines such as mouse = "mammals"'
     if not isinstance(table, Mapping):
-        return {}, Findings((f"{META_FILE}, {CLUSTERS_KEY}: found {table!r}, {expected}",))
+        return {}, Findings((_problem(CLUSTERS_KEY, table, expected),))
     problems = tuple(
-        f"{META_FILE}, {CLUSTERS_KEY}.{key}: found {value!r}, {expected}"
+        _problem(f"{CLUSTERS_KEY}.{key}", value, expected)
         for key, value in table.items()
         if not isinstance(value, str) or not value.strip()
     )

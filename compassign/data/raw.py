@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from compassign.errors import Place, Problem
 from compassign.units import BoolArray, IntArray
 
 MAX_LISTED = 20  # rows listed of one kind of problem: enough to see the pattern, few enough to read
@@ -66,10 +67,11 @@ def cell_messages(
     for position in positions[:MAX_LISTED].tolist():
         cell = "" if cells is None else cells[position]
         wanted = expected if isinstance(expected, str) else expected(position)
-        where = f"{raw.file}, row {raw.rows[position]}, column {column}"
-        messages.append(f"{where}: found {show_value(cell)}, expected {wanted}")
+        place = Place(raw.file, int(raw.rows[position]), column)
+        messages.append(Problem.at(place, f"found {show_value(cell)}", wanted))
     if positions.size > MAX_LISTED:
-        messages.append(f"{raw.file}, column {column}: and {positions.size - MAX_LISTED:,} more rows like these")
+        place = Place(raw.file, column=column)
+        messages.append(Problem.at(place, f"and {positions.size - MAX_LISTED:,} more rows like these"))
     return tuple(messages)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from compassign.data.raw import FIRST_DATA_ROW, MAX_LISTED, Findings, RawTable, show_value
+from compassign.errors import Place, Problem
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _BYTES_SHOWN = 20  # of an undecodable line, before and after the byte at fault
@@ -22,12 +23,13 @@ def decode_text(file: str, content: bytes) -> tuple[str | None, Findings]:
     """The text of a UTF-8 file, with or without a byte-order mark; None with the byte and row at fault if it is not."""
     if content.startswith(_UTF16_MARKS):
         hint = f"save it as 'CSV UTF-8', or convert it: iconv -f utf-16 -t utf-8 {file}"
-        return None, Findings((f"{file}, row 1: found UTF-16 text, expected UTF-8; {hint}",))
+        return None, Findings((Problem.at(Place(file, 1), "found UTF-16 text", f"UTF-8; {hint}"),))
     nul = content.find(b"\0")
     if nul >= 0:
         row = content.count(b"\n", 0, nul) + 1
         hint = "the file is damaged or not a text file; export it again"
-        return None, Findings((f"{file}, row {row}: found a NUL byte at offset {nul}, expected text; {hint}",))
+        found = f"found a NUL byte at offset {nul}"
+        return None, Findings((Problem.at(Place(file, row), found, f"text; {hint}"),))
     try:
         return content.decode("utf-8").removeprefix("\ufeff"), Findings()
     except UnicodeDecodeError as error:
@@ -35,8 +37,8 @@ def decode_text(file: str, content: bytes) -> tuple[str | None, Findings]:
         row = content.count(b"\n", 0, start) + 1
         near = content[max(0, start - _BYTES_SHOWN) : start + _BYTES_SHOWN].decode("latin-1")
         hint = f"save it as 'CSV UTF-8', or convert it: iconv -f cp1252 -t utf-8 {file}"
-        found = f"byte 0x{content[start]:02x} at offset {start}, near {show_value(near)}"
-        return None, Findings((f"{file}, row {row}: found {found}, expected UTF-8 text; {hint}",))
+        found = f"found byte 0x{content[start]:02x} at offset {start}, near {show_value(near)}"
+        return None, Findings((Problem.at(Place(file, row), found, f"UTF-8 text; {hint}"),))
 
 
 def read_csv(path: Path) -> tuple[RawTable | None, Findings]:
@@ -44,13 +46,13 @@ def read_csv(path: Path) -> tuple[RawTable | None, Findings]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        return None, Findings((f"{path.name}: cannot be read: {error.strerror}",))
+        return None, Findings((Problem.at(Place(path.name), f"cannot be read: {error.strerror}"),))
     text, findings = decode_text(path.name, content)
     if text is None:
         return None, findings
     records, lines, findings = _split_records(path.name, text)
     if not records:
-        empty = (f"{path.name}: found no line, expected a header and rows",)
+        empty = (Problem.at(Place(path.name), "found no line", "a header and rows"),)
         return None, Findings(findings.problems or empty)
     header, body = records[0], records[1:]
     full = np.array([len(record) == len(header) for record in body], dtype=bool)
@@ -76,17 +78,19 @@ def _split_records(file: str, text: str) -> tuple[list[list[str]], list[int], Fi
                 lines.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
-        expected = 'expected fields separated by commas, with every quote (") closed'
-        return records, lines, Findings((f"{file}, row {start}: cannot be split into cells ({error}), {expected}",))
+        expected = 'fields separated by commas, with every quote (") closed'
+        problem = Problem.at(Place(file, start), f"cannot be split into cells ({error})", expected)
+        return records, lines, Findings((problem,))
     return records, lines, Findings()
 
 
 def _ragged(file: str, body: list[list[str]], lines: list[int], n_columns: int) -> Findings:
     wrong = [(line, len(record)) for line, record in zip(lines, body, strict=True) if len(record) != n_columns]
-    expected = f"expected {n_columns} as in the header; a comma inside a cell needs quotes around the cell"
-    messages = [f"{file}, row {line}: found {n_cells} cells, {expected}" for line, n_cells in wrong[:MAX_LISTED]]
+    expected = f"{n_columns} as in the header; a comma inside a cell needs quotes around the cell"
+    messages = [Problem.at(Place(file, line), f"found {n} cells", expected) for line, n in wrong[:MAX_LISTED]]
     if len(wrong) > MAX_LISTED:
-        messages.append(f"{file}: and {len(wrong) - MAX_LISTED:,} more rows with another number of cells")
+        more = f"and {len(wrong) - MAX_LISTED:,} more rows with another number of cells"
+        messages.append(Problem.at(Place(file), more))
     return Findings(tuple(messages))
 
 
@@ -96,7 +100,7 @@ def _name_columns(file: str, frame: pd.DataFrame, header: list[str]) -> tuple[pd
     names = pd.Series([name.strip() or f"unnamed_{i + 1}" for i, name in enumerate(header)], dtype=object)
     repeated = names.duplicated().to_numpy()
     messages = tuple(
-        f"{file}, row 1: found the column {show_value(name)} {int((names == name).sum())} times, expected it once"
+        Problem.at(Place(file, 1), f"found the column {show_value(name)} {int((names == name).sum())} times", "it once")
         for name in dict.fromkeys(names[repeated])
     )
     kept = frame.loc[:, ~repeated]
@@ -108,7 +112,7 @@ def read_parquet(path: Path) -> tuple[RawTable | None, Findings]:
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
-        return None, Findings((f"{path.name}: cannot be read as Parquet: {error}",))
+        return None, Findings((Problem.at(Place(path.name), f"cannot be read as Parquet: {error}"),))
     return from_frame(path.name, frame)
 
 
@@ -125,11 +129,12 @@ def read_toml(path: Path) -> tuple[Mapping[str, Any], Findings]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        return {}, Findings((f"{path.name}: cannot be read: {error.strerror}",))
+        return {}, Findings((Problem.at(Place(path.name), f"cannot be read: {error.strerror}"),))
     text, findings = decode_text(path.name, content)
     if text is None:
         return {}, findings
     try:
         return tomllib.loads(text), findings
     except tomllib.TOMLDecodeError as error:
-        return {}, Findings((f'{path.name}: not valid TOML: {error}; expected lines such as name = "my dataset"',))
+        hint = 'expected lines such as name = "my dataset"'
+        return {}, Findings((Problem.at(Place(path.name), f"not valid TOML: {error}; {hint}"),))

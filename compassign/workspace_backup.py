@@ -36,7 +36,7 @@ _BLOCK = 1 << 20
 _BYTES_PER_MB = 1_000_000
 _UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError)
 
-Advance = Callable[[float], None]
+Advance = Callable[[float], object]
 """Is told the share of the bytes that are done, 0 to 1."""
 
 

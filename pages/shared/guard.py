@@ -23,6 +23,7 @@ def navigate() -> Page:
             st.Page("pages/calibration.py", title="Calibration"),
             st.Page("pages/diagnostics.py", title="Diagnostics"),
             st.Page("pages/compare.py", title="Compare"),
+            st.Page("pages/export.py", title="Export"),
         ]
     )
 

@@ -6,15 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from compassign.config import RunRecord, read_record
+from compassign.config import RECORD_NAME, RunRecord, read_record
 from compassign.errors import InputError
 from compassign.queries.run_folder import METRICS_FILE
 from compassign.runs import RUNS, is_complete
 
 Word = Literal["converged", "suspect", "failed", "not sampled"]
+RECORD_FILE = Path("results", RECORD_NAME)
+_CACHED_SUMMARIES = 2000
 _JUDGED: Mapping[str, Word] = {"converged": "converged", "suspect": "suspect", "failed": "failed"}
 
 
@@ -35,12 +38,15 @@ class Verdict:
 class RunSummary:
     """One complete run in a list; numbers are None where there is nothing to count them on.
 
+    record : what it was made from. runtime_s : of all its stages together.
+
     started : UTC, "" if unknown. n_accepted : peaks with the decision `accept`. alpha : their false-discovery rate.
     precision, recall, ece : 0 to 1, on the peaks whose truth the fit did not see.
     """
 
     run_id: str
     path: Path
+    record: RunRecord
     model: str
     dataset: str
     started: str
@@ -51,6 +57,7 @@ class RunSummary:
     precision: float | None
     recall: float | None
     ece: float | None
+    runtime_s: float | None
 
     @property
     def title(self) -> str:
@@ -87,7 +94,17 @@ def list_runs(output: Path, limit: int | None = None) -> list[RunSummary]:
 
 
 def summarise(path: Path) -> RunSummary:
-    """Read what a list says of one run; raises InputError if its record or metrics cannot be read."""
+    """What a list says of one run, read again only if it was changed.
+
+    Raises InputError if its record or metrics cannot be read.
+    """
+    return _summarise(path, tuple(_changed_ns(path / file) for file in (RECORD_FILE, METRICS_FILE)))
+
+
+@lru_cache(maxsize=_CACHED_SUMMARIES)
+def _summarise(path: Path, changed_ns: tuple[int, ...]) -> RunSummary:
+    """changed_ns : makes a run that was changed another entry."""
+    del changed_ns
     record = read_record(path)
     try:
         metrics = json.loads((path / METRICS_FILE).read_text(encoding="utf-8"))
@@ -95,10 +112,11 @@ def summarise(path: Path) -> RunSummary:
         raise InputError(f"{path / METRICS_FILE}: cannot be read ({error})") from error
     if not isinstance(metrics, dict):
         raise InputError(f"{path / METRICS_FILE}: expected a JSON object")
-    decisions = metrics.get("decisions")
+    decisions, runtime_s = metrics.get("decisions"), metrics.get("runtime_s")
     return RunSummary(
         run_id=path.name,
         path=path,
+        record=record,
         model=record.config.model,
         dataset=dataset_name(record),
         started=_started(record),
@@ -109,7 +127,15 @@ def summarise(path: Path) -> RunSummary:
         precision=metrics.get("precision"),
         recall=metrics.get("recall"),
         ece=metrics.get("ece"),
+        runtime_s=sum(runtime_s.values()) if isinstance(runtime_s, Mapping) else None,
     )
+
+
+def _changed_ns(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0  # reading it says why
 
 
 def dataset_name(record: RunRecord) -> str:

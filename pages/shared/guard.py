@@ -19,6 +19,7 @@ def navigate() -> Page:
     return st.navigation(
         [
             st.Page("pages/home.py", title="Home", default=True),
+            st.Page("pages/runs.py", title="Runs"),
             st.Page("pages/peaks.py", title="Peaks"),
             st.Page("pages/calibration.py", title="Calibration"),
             st.Page("pages/diagnostics.py", title="Diagnostics"),

@@ -11,6 +11,7 @@ _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M3 28h26" stroke="#9A9A9A" stroke-width="3"/>'
     '<path d="M8 28V17M16 28V4M24 28V12" stroke="#0072B2" stroke-width="4"/></svg>'
 )
+_LOCAL_NAME = "local_name"
 
 
 def navigate() -> Page:
@@ -19,6 +20,8 @@ def navigate() -> Page:
     return st.navigation(
         [
             st.Page("pages/home.py", title="Home", default=True),
+            st.Page("pages/data.py", title="Data"),
+            st.Page("pages/new_run.py", title="New run"),
             st.Page("pages/runs.py", title="Runs"),
             st.Page("pages/peaks.py", title="Peaks"),
             st.Page("pages/calibration.py", title="Calibration"),
@@ -37,6 +40,13 @@ def begin(title: str) -> None:
     navigate()
     st.set_page_config(page_title=f"{title} \N{MIDDLE DOT} CompAssign", page_icon=_ICON, layout="wide")
     if not _has_login():
+        st.sidebar.text_input(
+            "Your name (unverified)",
+            key=_LOCAL_NAME,
+            max_chars=60,
+            persist_state="session",
+            help="Stands beside what you start. Nobody checks it, because there is no signing in.",
+        )
         st.sidebar.caption("Local mode: whoever reaches this address sees everything, without signing in.")
     elif st.user.get("is_logged_in"):
         st.sidebar.text(f"Signed in as {st.user.get('name') or st.user.get('email') or 'unknown'}")
@@ -46,6 +56,17 @@ def begin(title: str) -> None:
         st.write("Sign in to see runs and their peaks.")
         st.button("Sign in", type="primary", on_click=st.login)
         st.stop()
+
+
+def person() -> str:
+    """Who is at the screen: the name of an account, or the one typed in local mode, marked as unverified; "" for none.
+
+    Only after `begin`.
+    """
+    if _has_login():
+        return str(st.user.get("name") or st.user.get("email") or "unknown")
+    name = str(st.session_state.get(_LOCAL_NAME) or "").strip()
+    return f"{name} (unverified)" if name else ""
 
 
 def _has_login() -> bool:

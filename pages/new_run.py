@@ -1,0 +1,262 @@
+"""New run: what to compute, on which dataset, and what it will take."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from compassign.config import RunConfig
+from compassign.data.workspace import Source, list_sources
+from compassign.errors import CompAssignError, InputError
+from compassign.jobs.launcher import enqueue, start_queued
+from compassign.queries.cost import disk_problem, estimate, total
+from compassign.queries.datasets import Glance
+from compassign.queries.run_settings import (
+    MODELS,
+    PRESETS,
+    SETTINGS,
+    STANDARD,
+    Wish,
+    configs,
+    earlier_config,
+    named,
+    preset_sampler,
+    wish_of,
+)
+from compassign.store.runs import RunStore
+from pages.shared.current_run import output_folder
+from pages.shared.datasets import read_glance, show_problems
+from pages.shared.guard import begin, person
+from pages.shared.settings import ask_advanced
+from pages.shared.text import DOT, complain, escaped
+
+_DATA, _MODELS, _PRESET, _TITLE = "run_data", "run_models", "run_preset", "run_title"
+_PREFILLED, _SOURCE = "run_prefilled", "run_source"  # the link that the form was filled from; a dataset of its own
+_FORM = "run_form"  # which form is on the screen: one form starts its runs once
+_STARTED = "runs_started"  # form -> ids of the runs that its form started
+_REFUSED = "run_refused"  # why the last launch failed
+_MODEL_NAMES = {
+    "generative": "generative: best probabilities",
+    "softmax": "softmax: categorical baseline",
+    "calibrated": "calibrated: logistic baseline",
+    "lookup": "lookup: what is done today, no fitting",
+}
+_PRESET_WORDS = {
+    "quick": "a first look in a minute or two, judged by looser limits",
+    STANDARD: "for results that you keep",
+    "thorough": "where a standard run did not converge, or for a publication",
+}
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a click on Launch starts."""
+
+    form: str
+    output: Path
+    configs: Sequence[RunConfig]
+    title: str
+    owner: str
+
+
+def _fill_in(sources: list[Source], output: Path) -> list[Source]:
+    """Fill the form in as the link says, once; returns the datasets to choose from."""
+    query = _link()
+    if st.session_state.get(_PREFILLED) != query or _DATA not in st.session_state:
+        st.session_state[_PREFILLED] = query
+        st.session_state.pop(_SOURCE, None)
+        if "from" in query:
+            _fill_in_from(query["from"], sources, output)
+        elif "data" in query:
+            _set(_DATA, query["data"], [source.name for source in sources])
+    own = st.session_state.get(_SOURCE)
+    return sources if own is None else named(own, sources)
+
+
+def _link() -> dict[str, str]:
+    """What the link says about the form."""
+    return {name: st.query_params[name] for name in ("data", "from") if name in st.query_params}
+
+
+def _keep_in_link() -> None:
+    """Let the link name the dataset that was chosen."""
+    if st.session_state[_DATA]:
+        st.query_params["data"] = st.session_state[_DATA]
+        st.session_state[_PREFILLED] = _link()
+
+
+def _set(key: str, value: str, options: list[str]) -> None:
+    if value in options:
+        st.session_state[key] = value
+    else:
+        complain("There is no such dataset here; choose another.", value)
+        st.session_state[key] = None
+
+
+def _fill_in_from(run_id: str, sources: list[Source], output: Path) -> None:
+    try:
+        wish = wish_of(earlier_config(output, run_id), sources)
+    except InputError as error:
+        complain("The settings of that run cannot be read, so the form has the usual ones.", str(error))
+        return
+    st.session_state[_SOURCE] = wish.source
+    st.session_state[_DATA] = wish.source.name
+    st.session_state[_MODELS] = list(wish.models)
+    st.session_state[_PRESET] = wish.preset
+    for name in SETTINGS:
+        st.session_state[f"set {name}"] = wish.given.get(name, [] if name == "adducts" else None)
+
+
+def _ask(sources: list[Source]) -> Wish | None:
+    """The form; None while something that has to be chosen is missing."""
+    by_name = {source.name: source for source in sources}
+    for key, value in ((_DATA, sources[0].name), (_MODELS, [MODELS[0]]), (_PRESET, STANDARD)):
+        st.session_state.setdefault(key, value)
+    if st.session_state[_DATA] not in by_name:
+        st.session_state[_DATA] = None
+    data = st.selectbox("Dataset", list(by_name), key=_DATA, on_change=_keep_in_link, placeholder="Choose a dataset")
+    models = st.pills(
+        "Models, one run each",
+        MODELS,
+        selection_mode="multi",
+        format_func=_MODEL_NAMES.__getitem__,
+        key=_MODELS,
+        help=escaped(RunConfig.model_fields["model"].description or ""),
+    )
+    preset = st.segmented_control("How long to sample", list(PRESETS), key=_PRESET, required=True) or STANDARD
+    sampler = preset_sampler(preset)
+    st.caption(
+        f"{preset}: {_PRESET_WORDS[preset]}. {sampler.chains} chains of {sampler.draws} kept draws after "
+        f"{sampler.tune} of tuning. A look-up samples nothing."
+    )
+    st.text_input("Title", key=_TITLE, max_chars=100, placeholder="Model and dataset, unless you give one")
+    given = ask_advanced(models, sampler)
+    return Wish(by_name[data], tuple(models), preset, given) if data and models else None
+
+
+def _checked(wish: Wish | None) -> tuple[list[RunConfig], Glance | None, str]:
+    """The configurations, the dataset, and why it cannot be launched ("" if it can)."""
+    if wish is None:
+        return [], None, "Choose a dataset and at least one model."
+    found: list[RunConfig] = []
+    reason = ""
+    try:
+        found = configs(wish)
+    except InputError as error:
+        st.error("Some settings cannot be used.", icon=":material/error:")
+        st.text("\n".join(error.problems))
+        reason = "Correct the settings that are named above."
+    try:
+        return found, read_glance(wish.source), reason
+    except InputError as error:
+        st.error("This dataset cannot be used.", icon=":material/error:")
+        show_problems(error.problems)
+        return found, None, "Choose a valid dataset."
+
+
+def _show_cost(output: Path, found: list[RunConfig], n_peaks: int) -> str:
+    """What the runs take; returns why they do not fit ("" if they do)."""
+    costs = [estimate(output, config, n_peaks) for config in found]
+    whole = total(costs)
+    time, memory, disk = st.columns(3)
+    time.metric("Time, about", whole.time, help="One run after another.", border=True)
+    memory.metric("Memory, GB", f"{whole.memory_gb:.1f}", help="Of the largest of these runs.", border=True)
+    disk.metric("Disk, at most, MB", f"{whole.disk_mb:,}", help="Usually much less: results are packed.", border=True)
+    for config, cost in zip(found, costs, strict=True):
+        st.caption(f"{config.model}: {cost.time}, from {cost.based_on}.")
+    return disk_problem(output, costs)
+
+
+def _launch(order: _Order) -> None:
+    """Queue the runs of a form, once however often it is clicked, and start what there is a place for."""
+    started: dict[str, list[str]] = st.session_state.setdefault(_STARTED, {})
+    # From here to the end of the queueing nothing of Streamlit is touched: a second click could interrupt it there.
+    if order.form not in started:
+        started[order.form] = []
+        refusal = _queue(order, started[order.form])
+        if refusal:
+            st.session_state[_REFUSED] = refusal
+    st.session_state[_FORM] = order.form  # a second click follows the first to the list of runs
+
+
+def _queue(order: _Order, run_ids: list[str]) -> str:
+    """Fill in the ids of what was queued; returns why not all was ("" if it was)."""
+    try:
+        store = RunStore.open(order.output)
+        for config in order.configs:
+            title = f"{order.title} ({config.model})" if order.title and len(order.configs) > 1 else order.title
+            run_ids.append(enqueue(store, config, title, order.owner).id)
+        start_queued(store, order.output)
+    except CompAssignError as error:
+        return str(error)
+    return ""
+
+
+def _follow() -> None:
+    """Go to the runs that the form on the screen has just started; the next form is another one."""
+    run_ids = st.session_state.get(_STARTED, {}).get(st.session_state.get(_FORM))
+    if run_ids is None:
+        return
+    del st.session_state[_FORM]
+    if run_ids and not st.session_state.get(_REFUSED):
+        st.switch_page("pages/runs.py", query_params={"run": run_ids[0]})
+
+
+def _show_started() -> None:
+    """Where to watch what this window has started."""
+    if st.session_state.get(_REFUSED):
+        complain("Not all could be started.", st.session_state.pop(_REFUSED))
+    run_ids = [run_id for ids in st.session_state.get(_STARTED, {}).values() for run_id in ids]
+    if not run_ids:
+        return
+    with st.container(border=True):
+        st.markdown(f"**Started from this window:** {len(run_ids)}{DOT}each begins as soon as a place is free.")
+        for run_id in reversed(run_ids):
+            st.page_link("pages/runs.py", label=run_id, icon=":material/arrow_forward:", query_params={"run": run_id})
+
+
+def _show_launch(output: Path, found: list[RunConfig], reason: str) -> None:
+    order = _Order(
+        st.session_state.setdefault(_FORM, uuid.uuid4().hex),
+        output,
+        found,
+        str(st.session_state.get(_TITLE) or "").strip(),
+        person(),
+    )
+    label = f"Launch {len(found)} runs" if len(found) > 1 else "Launch"
+    st.button(label, type="primary", disabled=bool(reason), on_click=_launch, args=[order], key="launch")
+    if reason:
+        st.caption(f"Not yet: {escaped(reason)}")
+
+
+def _show_dataset(found: Glance) -> None:
+    counts: list[Any] = [f"{count:,} {name.lower()}" for name, count in found.counts.items() if count]
+    st.caption(f"{escaped(DOT.join(counts))}{DOT}{found.n_with_candidates:,} peaks have a compound of their mass")
+
+
+def show() -> None:
+    """Show the page."""
+    begin("New run")
+    output = output_folder()
+    _follow()
+    st.title("New run", help="A run is computed on this machine and goes on when this page is closed.")
+    _show_started()
+    form, summary = st.columns([3, 2], gap="large")
+    with form:
+        wish = _ask(_fill_in(list_sources(output), output))
+    with summary:
+        st.subheader("What it takes")
+        found, dataset, reason = _checked(wish)
+        if dataset is not None:
+            _show_dataset(dataset)
+            disk = _show_cost(output, found, len(dataset.peaks)) if found else ""
+            reason = reason or disk
+        _show_launch(output, found, reason)
+
+
+show()

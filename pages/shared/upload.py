@@ -1,0 +1,228 @@
+"""Handing a dataset in: an upload or a folder of this machine, and what has to be mended before it can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import streamlit as st
+
+from compassign.data.uploads import KNOWN_FILES, ColumnMapping, guess_columns, guess_table, map_columns, missing_columns
+from compassign.data.workspace import (
+    Source,
+    Upload,
+    admit,
+    drop,
+    folder_stamp,
+    list_uploads,
+    receive,
+    register,
+    replace_files,
+    suggest_name,
+)
+from compassign.errors import InputError
+from compassign.queries.datasets import glance
+from compassign.tables import RULES, TABLE_NAMES, ColumnRule
+from pages.shared.datasets import show_problems
+from pages.shared.text import escaped
+
+CONSTANT = "One value for all rows"
+NOT_THERE = "Not in the file"
+SECONDS = "seconds"
+_N_UPLOADS = "n_uploads"  # gives the upload field a new, empty one
+_KINDS = ["zip", "csv", "parquet", "toml"]
+_MORE = "Empty cells and columns that are not needed may be left out; further columns are kept."
+
+
+def show_add(output: Path, is_first: bool) -> None:
+    """Ask for a dataset; is_first : there is no own one yet."""
+    with st.expander("Add a dataset", expanded=is_first, icon=":material/add:"):
+        upload, path = st.tabs(["Upload", "Folder on this machine"])
+        with upload:
+            _ask_upload(output)
+        with path:
+            _ask_path(output)
+
+
+def _ask_upload(output: Path) -> None:
+    st.caption(
+        "A zip of the folder, or its tables: peaks.csv and compounds.csv are needed. Columns may have other names; "
+        "you are asked what they are. Units: m/z as measured, masses in Da, retention times in minutes or seconds."
+    )
+    n_uploads = st.session_state.setdefault(_N_UPLOADS, 0)
+    given = st.file_uploader("Files", type=_KINDS, accept_multiple_files=True, key=f"files {n_uploads}")
+    if not given:
+        return
+    files: dict[str, BinaryIO] = {}
+    for file in given:
+        files[_table_file(file.name, is_zip=len(given) == 1)] = file
+    wanted = Path(given[0].name).stem if len(given) == 1 else "my dataset"
+    name = st.text_input("Name", suggest_name(output, wanted), key=f"name {n_uploads} {wanted}", max_chars=60)
+    if len(files) < len(given):
+        st.warning("Two of these files are for the same table; only one can be.")
+    elif st.button("Check and add", type="primary"):
+        try:
+            kept = receive(output, files, name)
+        except InputError as error:
+            st.error("These files cannot be taken.", icon=":material/error:")
+            st.text(str(error))
+            return
+        st.session_state[_N_UPLOADS] = n_uploads + 1
+        _try_to_admit(output, kept)
+
+
+def _table_file(file: str, is_zip: bool) -> str:
+    """The contract's name of an uploaded file, asked for where it has another."""
+    if file in KNOWN_FILES or (is_zip and file.lower().endswith(".zip")):
+        return file
+    table = st.selectbox(
+        f"Table in {escaped(file)}", TABLE_NAMES, index=TABLE_NAMES.index(guess_table(file)), key=f"table of {file}"
+    )
+    return f"{table}.{'parquet' if file.lower().endswith('.parquet') else 'csv'}"
+
+
+def _ask_path(output: Path) -> None:
+    st.caption(
+        "For large tables, and for those that other programs write: the folder is checked where it is and not copied."
+    )
+    folder = st.text_input("Folder", placeholder="/data/my_study", key="folder")
+    name = st.text_input("Name", suggest_name(output, Path(folder or "").name), key=f"name of {folder}", max_chars=60)
+    if st.button("Check and remember", disabled=not folder):
+        try:
+            source = register(output, name, Path(folder))
+        except InputError as error:
+            st.error(f"This folder cannot be used: {_problems(len(error.problems))}.", icon=":material/error:")
+            show_problems(error.problems)
+            return
+        _show(source)
+
+
+def _show(source: Source) -> None:
+    st.query_params["data"] = source.name
+    st.toast("The dataset is valid and was added.")
+    st.rerun()
+
+
+def _try_to_admit(output: Path, upload: Upload) -> None:
+    """Make an upload a dataset if it is one; otherwise it stays, with its problems."""
+    try:
+        source = admit(output, upload)
+    except InputError:
+        st.rerun()  # `show_open_uploads` lists the problems
+    _show(source)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Checking the upload")
+def _problems_of(folder: Path, stamp: tuple[str, ...]) -> tuple[str, ...]:
+    """An upload whose files changed has another stamp."""
+    del stamp
+    try:
+        glance(Source(folder.name, "folder", folder))
+    except InputError as error:
+        return error.problems
+    return ()
+
+
+def show_open_uploads(output: Path) -> None:
+    """What was handed in and cannot be used yet: every problem, and the ways to mend it."""
+    for upload in list_uploads(output):
+        problems = _problems_of(upload.folder, folder_stamp(upload.folder))
+        with st.container(border=True):
+            if problems:
+                st.error(
+                    f"**{escaped(upload.name)}** cannot be used yet: {_problems(len(problems))}. "
+                    "It is kept here until it is mended or dropped.",
+                    icon=":material/error:",
+                )
+                show_problems(problems)
+            else:
+                st.info(f"**{escaped(upload.name)}** is valid now.", icon=":material/check:")
+            if upload.left_out:
+                st.caption("Files of the zip that are no part of a dataset were left out:")
+                st.text(", ".join(upload.left_out))
+            for file in upload.files():
+                if file.endswith(".csv"):
+                    _ask_columns(output, upload, file)
+            _ask_corrected(output, upload)
+
+
+def _problems(n_problems: int) -> str:
+    return "1 problem" if n_problems == 1 else f"{n_problems} problems"
+
+
+def _ask_corrected(output: Path, upload: Upload) -> None:
+    """Corrected files in place of those that were handed in; check again; drop."""
+    key = f"corrected {upload.token} {st.session_state.setdefault(_N_UPLOADS, 0)}"
+    given = st.file_uploader("Corrected or missing files", type=_KINDS[1:], accept_multiple_files=True, key=key)
+    with st.container(horizontal=True):
+        if st.button("Check again", key=f"check {upload.token}", type="primary"):
+            st.session_state[_N_UPLOADS] += 1
+            _replace(output, upload, {file.name: file for file in given})
+        if st.button("Drop this upload", key=f"drop {upload.token}"):
+            drop(upload)
+            st.rerun()
+
+
+def _replace(output: Path, upload: Upload, files: Mapping[str, BinaryIO]) -> None:
+    try:
+        replace_files(upload, files)
+    except InputError as error:
+        st.error("These files cannot be taken.", icon=":material/error:")
+        st.text(str(error))
+        return
+    _try_to_admit(output, upload)
+
+
+def _ask_columns(output: Path, upload: Upload, file: str) -> None:
+    """Ask which column of a file is which of ours, where one that is needed is missing."""
+    columns, missing = missing_columns(upload.folder / file)
+    if not missing:
+        return
+    table = Path(file).stem
+    guessed = guess_columns(table, columns)
+    with st.expander(f"Which columns of {file} are which?", expanded=True, icon=":material/view_column:"):
+        st.caption(_MORE)
+        mapping: dict[str, str] = {}
+        constants: dict[str, str] = {}
+        seconds: set[str] = set()
+        places = st.columns(3)
+        for index, rule in enumerate(RULES[table]):
+            with places[index % len(places)]:
+                key = f"{upload.token} {file} {rule.name}"
+                chosen = _ask_column(rule, columns, guessed.get(rule.name), key)
+                if chosen == CONSTANT:
+                    constants[rule.name] = st.text_input(f"Value of {rule.name}", key=f"{key} value")
+                elif chosen != NOT_THERE:
+                    mapping[rule.name] = chosen
+                    if rule.name.endswith("_min") and _is_in_seconds(rule, key):
+                        seconds.add(rule.name)
+        if st.button("Use these columns", key=f"map {upload.token} {file}", type="primary"):
+            _map(output, upload, file, ColumnMapping(mapping, constants, frozenset(seconds)))
+
+
+def _ask_column(rule: ColumnRule, columns: list[str], guessed: str | None, key: str) -> str:
+    """One of ours: a column of the file, one value for all rows where that makes sense, or none."""
+    extra = [CONSTANT] if rule.name in {"species", "polarity"} else []
+    options = [NOT_THERE, *extra, *columns]
+    needed = " (needed)" if rule.required else ""
+    index = options.index(guessed) if guessed in options else 1 if rule.name == "species" else 0
+    about = f"Expected: {escaped(rule.expected)}."
+    return st.selectbox(f"{rule.name}{needed}", options, index=index, key=key, help=about) or NOT_THERE
+
+
+def _is_in_seconds(rule: ColumnRule, key: str) -> bool:
+    unit = st.segmented_control(
+        f"Unit of {rule.name}", ["minutes", SECONDS], default="minutes", required=True, key=f"{key} unit"
+    )
+    return unit == SECONDS
+
+
+def _map(output: Path, upload: Upload, file: str, mapping: ColumnMapping) -> None:
+    try:
+        map_columns(upload.folder / file, mapping)
+    except InputError as error:
+        st.error("The columns cannot be used like this.", icon=":material/error:")
+        show_problems(error.problems)
+        return
+    _try_to_admit(output, upload)

@@ -29,7 +29,9 @@ from pages.shared.selection import row_ids
 from pages.shared.text import DOT, NOTHING, complain, escaped
 
 TABLE_PX, LOG_PX = 320, 260
+N_WHOLE = 8  # rows of a table that is shown without scrolling
 LOG_LINES = 60
+_PROBLEM = "problem of a run"  # what a button could not do, for the next time the page is drawn
 TABLE = ("title", "status", "verdict", "dataset", "model", "n_accepted", "precision", "duration_s", "started", "stale")
 LOOK = {
     "title": st.column_config.TextColumn("Run", width="medium"),
@@ -92,7 +94,7 @@ def _show_table(entries: list[RunEntry]) -> None:
     asked = st.query_params.get("run")
     st.dataframe(
         run_table(entries),
-        height=min(TABLE_PX, 38 + 35 * len(ids)),
+        height="content" if len(ids) <= N_WHOLE else TABLE_PX,
         hide_index=True,
         column_order=TABLE,
         column_config=LOOK,
@@ -133,7 +135,7 @@ def _watch(store: RunStore, entries: list[RunEntry], chosen: RunEntry | None) ->
 def _show_log(entry: RunEntry) -> None:
     log = log_tail(entry.path, LOG_LINES)
     if log:
-        st.caption(f"The last lines of its log{'' if entry.is_active else ', times in UTC'}")
+        st.caption("The last lines of its log")
         st.code(log, language=None, height=LOG_PX)
 
 
@@ -196,24 +198,28 @@ def _run_again(store: RunStore, entry: RunEntry) -> None:
     try:
         config = record.config if record else make_config(entry.row.config if entry.row else {})
     except InputError as error:
-        st.session_state["problem"] = str(error)
+        st.session_state[_PROBLEM] = ("Its settings cannot be used any more.", str(error))
         return
     again = enqueue(store, config, entry.title, repeats=record)
     st.query_params["run"] = again.id
 
 
+def _delete(store: RunStore, entry: RunEntry) -> None:
+    try:
+        _known(store, entry)
+        delete(store, output_folder(), entry.run_id)
+    except (InputError, StoreError) as error:
+        st.session_state[_PROBLEM] = ("It could not be deleted.", str(error))
+        return
+    st.query_params.pop("run", None)
+
+
 @st.dialog("Delete this run?")
 def _confirm_delete(store: RunStore, entry: RunEntry) -> None:
     st.text(entry.title)
-    st.write("Its files are removed for good. What others have written about it stays.")
-    if st.button("Delete for good", type="primary", icon=":material/delete:"):
-        try:
-            _known(store, entry)
-            delete(store, output_folder(), entry.run_id)
-        except (InputError, StoreError) as error:
-            complain("It could not be deleted.", str(error))
-            return
-        st.query_params.pop("run", None)
+    st.write("Its files are removed for good.")
+    delete_it = partial(_delete, store, entry)
+    if st.button("Delete for good", type="primary", icon=":material/delete:", on_click=delete_it):
         st.rerun()
 
 
@@ -234,10 +240,13 @@ def _show_actions(store: RunStore, entry: RunEntry) -> None:
             )
         archive = "Bring back" if entry.is_archived else "Archive"
         st.button(archive, icon=":material/archive:", on_click=_put_away, args=[store, entry, not entry.is_archived])
+        st.page_link(
+            "pages/new_run.py", label="Change and run", icon=":material/edit:", query_params={"from": entry.run_id}
+        )
         if st.button("Delete", icon=":material/delete:"):
             _confirm_delete(store, entry)
-    if problem := st.session_state.pop("problem", ""):
-        complain("Its settings cannot be used any more.", problem)
+    if problem := st.session_state.pop(_PROBLEM, None):
+        complain(*problem)
 
 
 def _show_files(entry: RunEntry) -> None:
@@ -256,6 +265,7 @@ def show() -> None:
     entries = list_entries(store, output_folder())
     if not entries:
         st.info("There is no run yet.", icon=":material/science:")
+        st.page_link("pages/new_run.py", label="Start a run", icon=":material/rocket_launch:")
         return
     show_whether_watched(entries)
     left = _chosen(entries)

@@ -12,7 +12,7 @@ from compassign.store.runs import RunStore
 
 QUICK = SamplerConfig(quick=True)
 DEMO_RUNS = {
-    "Demonstration, look-up of today": RunConfig(model="lookup"),
+    "Demonstration, look-up of today": RunConfig(model="lookup", sampler=QUICK),
     "Demonstration, first look": RunConfig(sampler=QUICK),
     "Harder demonstration, first look": RunConfig(sampler=QUICK, difficulty="hard"),
 }

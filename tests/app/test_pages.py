@@ -51,7 +51,16 @@ def shown_output(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPASSIGN_OUTPUT", str(output))
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_without_a_run_home_leads_to_a_first_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path / "<b>none"))
+    app = open_page("home")
+    assert [link.proto.label for link in app.get("page_link")] == ["Start a run", "Bring your data"]
+    assert "Results appear here as soon as a run is complete" in app.info[0].value
+    assert not app.code
+    assert_only_text(app)
+
+
+@pytest.mark.parametrize("page", OF_RUN)
 def test_without_a_run_every_page_says_how_to_make_one(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,14 +16,15 @@ from pages.shared.guard import begin
 from pages.shared.text import DOT, complain
 from pages.shared.upload import show_add, show_open_uploads
 
+MAX_NAMES = 20  # species that are named
 MAP_PX, HISTOGRAM_PX = 560, 270
 _CHOICE = "data_choice"
 _KINDS = {"demo": "demonstration", "folder": "in this workspace", "path": "folder on this machine"}
 _HELP = {
     "Injections": "Instrument runs; mass offset and drift are learned for each.",
     "Calibrants": "Known retention times, which train the retention-time model.",
-    "Labelled peaks": "What people said about peaks; a fit learns from them.",
-    "Peaks with truth": "Known answers, which score a run.",
+    "Labelled": "Peaks that people said something about; a fit learns from them.",
+    "With truth": "Peaks with a known answer, which score a run.",
 }
 
 
@@ -87,10 +88,9 @@ def _show_counts(found: Glance) -> None:
     for place, (name, count) in zip(places, found.counts.items(), strict=True):
         place.metric(name, f"{count:,}", help=_HELP.get(name), border=True)
     polarity = DOT.join(f"{count:,} {name}" for name, count in found.polarity.items())
-    st.text(f"Polarity: {polarity}\nSpecies: {', '.join(found.species)}")
+    more = f" and {len(found.species) - MAX_NAMES} more" if len(found.species) > MAX_NAMES else ""
     about = [f"{name}: {value}" for name, value in found.about.items() if name != "name"]
-    if about:
-        st.text("\n".join(about))
+    st.text("\n".join([f"polarity: {polarity}", f"species: {', '.join(found.species[:MAX_NAMES])}{more}", *about]))
     if found.warnings:
         st.warning("Something had to be assumed:", icon=":material/warning:")
         st.text("\n".join(found.warnings))

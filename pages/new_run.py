@@ -126,6 +126,7 @@ def _ask(sources: list[Source]) -> Wish | None:
         selection_mode="multi",
         format_func=_MODEL_NAMES.__getitem__,
         key=_MODELS,
+        wrap=True,
         help=escaped(RunConfig.model_fields["model"].description or ""),
     )
     preset = st.segmented_control("How long to sample", list(PRESETS), key=_PRESET, required=True) or STANDARD
@@ -164,9 +165,11 @@ def _show_cost(output: Path, found: list[RunConfig], n_peaks: int) -> str:
     costs = [estimate(output, config, n_peaks) for config in found]
     whole = total(costs)
     time, memory, disk = st.columns(3)
-    time.metric("Time, about", whole.time, help="One run after another.", border=True)
-    memory.metric("Memory, GB", f"{whole.memory_gb:.1f}", help="Of the largest of these runs.", border=True)
-    disk.metric("Disk, at most, MB", f"{whole.disk_mb:,}", help="Usually much less: results are packed.", border=True)
+    time.metric("Time", whole.time, help="About so long, one run after another.", border=True)
+    memory.metric("Memory", f"{whole.memory_gb:.1f} GB", help="About so much, of the largest of these.", border=True)
+    disk.metric(
+        "Disk", f"{whole.disk_mb:,} MB", help="At most; usually far less, because results are packed.", border=True
+    )
     for config, cost in zip(found, costs, strict=True):
         st.caption(f"{config.model}: {cost.time}, from {cost.based_on}.")
     return disk_problem(output, costs)

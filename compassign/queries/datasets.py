@@ -60,8 +60,8 @@ def _counts(dataset: Dataset) -> dict[str, int]:
         "Species": dataset.peaks["species"].nunique(),
         "Injections": dataset.peaks["injection"].nunique(),
         "Calibrants": len(dataset.calibrants),
-        "Labelled peaks": len(dataset.labels),
-        "Peaks with truth": len(dataset.truth or {}),
+        "Labelled": len(dataset.labels),
+        "With truth": len(dataset.truth or {}),
     }
 
 

@@ -32,6 +32,7 @@ NOT_THERE = "Not in the file"
 SECONDS = "seconds"
 _N_UPLOADS = "n_uploads"  # gives the upload field a new, empty one
 _KINDS = ["zip", "csv", "parquet", "toml"]
+_IN_A_ROW = 3
 _MORE = "Empty cells and columns that are not needed may be left out; further columns are kept."
 
 
@@ -56,7 +57,8 @@ def _ask_upload(output: Path) -> None:
         return
     files: dict[str, BinaryIO] = {}
     for file in given:
-        files[_table_file(file.name, is_zip=len(given) == 1)] = file
+        is_zip = len(given) == 1 and file.name.lower().endswith(".zip")
+        files[file.name if is_zip else _table_file(file.name, "new")] = file
     wanted = Path(given[0].name).stem if len(given) == 1 else "my dataset"
     name = st.text_input("Name", suggest_name(output, wanted), key=f"name {n_uploads} {wanted}", max_chars=60)
     if len(files) < len(given):
@@ -72,12 +74,15 @@ def _ask_upload(output: Path) -> None:
         _try_to_admit(output, kept)
 
 
-def _table_file(file: str, is_zip: bool) -> str:
-    """The contract's name of an uploaded file, asked for where it has another."""
-    if file in KNOWN_FILES or (is_zip and file.lower().endswith(".zip")):
+def _table_file(file: str, key: str) -> str:
+    """The contract's name of an uploaded file, asked for where it has another; a zip among tables stays one."""
+    if file in KNOWN_FILES or not file.lower().endswith((".csv", ".parquet")):
         return file
     table = st.selectbox(
-        f"Table in {escaped(file)}", TABLE_NAMES, index=TABLE_NAMES.index(guess_table(file)), key=f"table of {file}"
+        f"Table in {escaped(file)}",
+        TABLE_NAMES,
+        index=TABLE_NAMES.index(guess_table(file)),
+        key=f"table of {file} {key}",
     )
     return f"{table}.{'parquet' if file.lower().endswith('.parquet') else 'csv'}"
 
@@ -155,10 +160,11 @@ def _ask_corrected(output: Path, upload: Upload) -> None:
     """Corrected files in place of those that were handed in; check again; drop."""
     key = f"corrected {upload.token} {st.session_state.setdefault(_N_UPLOADS, 0)}"
     given = st.file_uploader("Corrected or missing files", type=_KINDS[1:], accept_multiple_files=True, key=key)
+    files: dict[str, BinaryIO] = {_table_file(file.name, upload.token): file for file in given}
     with st.container(horizontal=True):
         if st.button("Check again", key=f"check {upload.token}", type="primary"):
             st.session_state[_N_UPLOADS] += 1
-            _replace(output, upload, {file.name: file for file in given})
+            _replace(output, upload, files)
         if st.button("Drop this upload", key=f"drop {upload.token}"):
             drop(upload)
             st.rerun()
@@ -185,10 +191,10 @@ def _ask_columns(output: Path, upload: Upload, file: str) -> None:
         st.caption(_MORE)
         mapping: dict[str, str] = {}
         constants: dict[str, str] = {}
-        seconds: set[str] = set()
-        places = st.columns(3)
-        for index, rule in enumerate(RULES[table]):
-            with places[index % len(places)]:
+        seconds: list[str] = []
+        places = [place for _ in RULES[table][::_IN_A_ROW] for place in st.columns(_IN_A_ROW)]
+        for place, rule in zip(places, RULES[table], strict=False):
+            with place:
                 key = f"{upload.token} {file} {rule.name}"
                 chosen = _ask_column(rule, columns, guessed.get(rule.name), key)
                 if chosen == CONSTANT:
@@ -196,7 +202,7 @@ def _ask_columns(output: Path, upload: Upload, file: str) -> None:
                 elif chosen != NOT_THERE:
                     mapping[rule.name] = chosen
                     if rule.name.endswith("_min") and _is_in_seconds(rule, key):
-                        seconds.add(rule.name)
+                        seconds.append(rule.name)
         if st.button("Use these columns", key=f"map {upload.token} {file}", type="primary"):
             _map(output, upload, file, ColumnMapping(mapping, constants, frozenset(seconds)))
 

@@ -137,6 +137,7 @@ def _responsibilities(
     with written_whole(models / "assignment_trace.nc") as path, TraceWriter(path, layout) as writer:
         if fitted.draws is not None:
             writer.add_posterior({name: fitted.draws.values[name] for name in fitted.hyperparameters})
+            writer.add_energy(fitted.draws.energy)
         return summarise(fitted.source, layout.peak_id, layout.slot_compound, writer, progress.advance)
 
 

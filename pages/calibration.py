@@ -15,6 +15,7 @@ from pages.shared.guard import begin
 TARGETS: dict[str, Literal["call", "null"]] = {"The call": "call", "The null": "null"}
 ALL_SPECIES = "All species"
 FIGURE_PX = 470
+METRIC_PX, THRESHOLD_METRIC_PX = 152, 108  # two beside each other on a phone
 METRICS = (
     ("precision", "Precision", "Share of the compound calls that are right."),
     ("recall", "Recall", "Share of the peaks with a library compound that are called right."),
@@ -26,9 +27,10 @@ METRICS = (
 
 
 def _show_metrics(run: Run) -> None:
-    for column, (name, label, about) in zip(st.columns(len(METRICS)), METRICS, strict=True):
+    row = st.container(horizontal=True)
+    for name, label, about in METRICS:
         value = run.metrics.get(name)
-        column.metric(label, "\N{EN DASH}" if value is None else f"{value:.3f}", help=about, border=True)
+        row.metric(label, "\N{EN DASH}" if value is None else f"{value:.3f}", help=about, border=True, width=METRIC_PX)
 
 
 def _show_reliability(run: Run) -> None:
@@ -57,12 +59,14 @@ def _show_thresholds(found: Thresholds) -> None:
     row = found.at(threshold)
     shown = (
         ("n_accepted", "Accepted peaks", ".0f"),
-        ("expected_false_share", "Expected false share", ".3f"),
+        ("expected_false_share", "Expected false", ".3f"),
         ("precision", "Precision", ".3f"),
         ("recall", "Recall", ".3f"),
     )
-    for column, (name, label, digits) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(label, "\N{EN DASH}" if row[name] != row[name] else format(row[name], digits))
+    numbers = st.container(horizontal=True)
+    for name, label, digits in shown:
+        value = "\N{EN DASH}" if row[name] != row[name] else format(row[name], digits)
+        numbers.metric(label, value, width=THRESHOLD_METRIC_PX)
     st.plotly_chart(draw_thresholds(found.table, threshold), height=FIGURE_PX - 80, key="thresholds", alt="Thresholds")
 
 

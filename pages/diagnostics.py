@@ -8,8 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from compassign.errors import InputError
-from compassign.figures.diagnostics import draw_check_histogram, draw_checks, draw_ranks, draw_trace
-from compassign.queries.draws import Draws, convergence, rank_counts, read_draws
+from compassign.figures.diagnostics import (
+    draw_check_histogram,
+    draw_checks,
+    draw_energy,
+    draw_known_rts,
+    draw_ranks,
+    draw_trace,
+)
+from compassign.queries.draws import Draws, convergence, rank_counts, read_draws, read_energy, read_rt_draws
+from compassign.queries.known_rt import known_rts
 from compassign.queries.overview import verdict
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import choose_run
@@ -19,6 +27,9 @@ from pages.shared.text import complain
 
 FIGURE_PX = 280
 CHECKS_PX = 460
+METRIC_PX = 160  # two beside each other on a phone
+STAGES = {"Assignment": read_draws, "Retention times": read_rt_draws}
+LOW_BFMI = 0.3  # below it the energy moves too little to reach the tails. Source: Betancourt, arXiv:1604.00695
 SAMPLER = (
     ("max_rhat", "Largest R-hat", ".3f", "Chains agree where it is near 1; below 1.01 for a full run."),
     ("min_ess_bulk", "Smallest ESS, bulk", ".0f", "Independent draws that the centre of a parameter is worth."),
@@ -37,18 +48,20 @@ COLUMNS = {
 
 
 @st.cache_resource(max_entries=6, show_spinner="Reading the draws")
-def _read(_run: Run, path: Path, started: str) -> tuple[Draws, pd.DataFrame]:
+def _read(_run: Run, path: Path, started: str, stage: str) -> tuple[Draws, pd.DataFrame]:
     """path, started : tell one run from another."""
     del path, started
-    draws = read_draws(_run)
+    draws = STAGES[stage](_run)
     return draws, convergence(draws)
 
 
 def _show_sampler(run: Run) -> None:
     sampler = run.metrics.get("sampler") or {}
-    for column, (name, label, digits, about) in zip(st.columns(len(SAMPLER)), SAMPLER, strict=True):
+    row = st.container(horizontal=True)
+    for name, label, digits, about in SAMPLER:
         value = sampler.get(name)
-        column.metric(label, "\N{EN DASH}" if value is None else format(value, digits), help=about, border=True)
+        shown = "\N{EN DASH}" if value is None else format(value, digits)
+        row.metric(label, shown, help=about, border=True, width=METRIC_PX)
     not_informed = sampler.get("not_informed") or []
     if not_informed:
         st.caption("Parameters that the data say nothing about, so that their prior speaks alone:")
@@ -57,21 +70,31 @@ def _show_sampler(run: Run) -> None:
 
 def _show_parameters(run: Run) -> None:
     st.subheader("Parameters", help="The worst R-hat comes first.")
+    stage = st.segmented_control(
+        "Of the model of", list(STAGES), default="Assignment", required=True, key="stage", bind="query-params"
+    )
     try:
-        draws, table = _read(run, run.path, run.record.started)
+        draws, table = _read(run, run.path, run.record.started, stage or "Assignment")
     except InputError as error:
         complain("The draws of this run cannot be shown.", str(error))
         return
-    if not draws.names:
-        st.info("This model has no sampled parameters.")
-        return
+    if draws.names:
+        _show_draws(draws, table, f"{run.run_id} {stage}")
+    elif stage == "Assignment":
+        st.info("No parameter of the assignment was sampled: the model has none, or it shows its prior.")
+    else:
+        st.info("Nothing was sampled for retention times: this dataset has no calibrants to learn them from.")
+
+
+def _show_draws(draws: Draws, table: pd.DataFrame, key: str) -> None:
+    """The table of parameters, and the draws of one."""
     names = table["name"].tolist()
     state = st.dataframe(
         table,
         height=FIGURE_PX,
         hide_index=True,
         column_config=COLUMNS,
-        key=f"parameters {run.run_id}",
+        key=f"parameters {key}",
         on_select="rerun",
         selection_mode="single-row",
         alt="Parameters",
@@ -86,6 +109,36 @@ def _show_parameters(run: Run) -> None:
         st.caption(f"Every {draws.thin}th draw is stored, so that ESS here is below the run's own.")
 
 
+def _show_energy(run: Run) -> None:
+    """The energy of the sampler, where the run was sampled."""
+    st.subheader("Energy", help="Where it moves much less from draw to draw than it varies, tails are not reached.")
+    try:
+        energy = read_energy(run)
+    except InputError:
+        return  # was said above
+    if not energy.values.size:
+        st.info("The energy of the sampler was not stored with this run: run it again to see it.")
+        return
+    st.plotly_chart(draw_energy(energy.values), height=FIGURE_PX, key="energy", alt="Energy of the sampler")
+    shares = ", ".join(f"{bfmi:.2f}" for bfmi in energy.bfmi)
+    st.caption(f"E-BFMI of the chains: {shares}. Below {LOW_BFMI} the sampler moves too little to reach the tails.")
+
+
+def _show_known_rts(run: Run) -> None:
+    st.subheader(
+        "Known retention times",
+        help="Peaks whose compound was given, by a label or as a calibrant, on the predicted density.",
+    )
+    known = known_rts(run)
+    if not len(known):
+        st.info("No peak of this run has both a known compound and a predicted retention time.")
+        return
+    st.plotly_chart(draw_known_rts(known), height=FIGURE_PX, key="known rts", alt="Known retention times")
+    st.caption(
+        "Where predictions are honest, about 1 in 20 lies beyond 2 SDs. Drift between injections is not taken off."
+    )
+
+
 def _show_checks(run: Run) -> None:
     st.subheader("Predictive checks", help="Data made by the fitted model beside the data measured.")
     if not len(run.checks):
@@ -95,6 +148,7 @@ def _show_checks(run: Run) -> None:
         column.plotly_chart(
             draw_check_histogram(histogram, observable), height=FIGURE_PX, key=f"histogram {observable}", alt=observable
         )
+    st.caption("Each check by its p-value; diamonds are misfits, below 0.01 or above 0.99.")
     with st.container(height=CHECKS_PX):
         st.plotly_chart(draw_checks(run.checks), key="checks", alt="P-values of the checks")
 
@@ -111,6 +165,9 @@ def show() -> None:
     if word != "not sampled":
         _show_sampler(run)
     _show_parameters(run)
+    if word != "not sampled":
+        _show_energy(run)
+    _show_known_rts(run)
     _show_checks(run)
 
 

@@ -21,23 +21,21 @@ _DONE = "archived"
 
 
 def _show_file(run_id: str, file: ExportFile) -> None:
-    about, button = st.columns([5, 2], vertical_alignment="center")
-    about.markdown(f"**{escaped(file.name)}**")
-    about.caption(file.about)
-    button.download_button(
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.markdown(f"**{escaped(file.name)}**  \n:small[:gray[{file.about}]]", width="stretch")
+    row.download_button(
         "Download",
         data=file.make,
         file_name=f"{run_id}_{file.name}",
         key=f"download {file.name}",
         on_click="ignore",
         icon=":material/download:",
-        width="stretch",
     )
 
 
 def _show_run() -> None:
     run, peaks = choose_run("Export", "Take results away as files that other programs read.")
-    st.subheader("This run")
+    st.header("This run")
     with_people = st.toggle(
         "Names of people",
         value=True,
@@ -48,11 +46,10 @@ def _show_run() -> None:
     tables = run_files(run, with_people)
     figures = figure_files(run, peaks)
     note = readme(run, [*tables, *figures], with_people)
-    with st.container(border=True):
-        about, button = st.columns([5, 2], vertical_alignment="center")
-        about.markdown("**Everything as one zip**")
-        about.caption(f"{len(tables)} tables and documents, {len(figures)} figures, and a note on what they are worth.")
-        button.download_button(
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        what = f"{len(tables)} tables and documents, {len(figures)} figures, and a note on how far to trust them."
+        st.markdown(f"**Everything as one zip**  \n:small[:gray[{what}]]", width="stretch")
+        st.download_button(
             "Download all",
             data=partial(zipped, [note, *tables, *figures]),
             file_name=f"{run.run_id}{mark(run)}.zip",
@@ -60,17 +57,16 @@ def _show_run() -> None:
             on_click="ignore",
             icon=":material/folder_zip:",
             type="primary",
-            width="stretch",
         )
     if warning(run):
         st.caption("The verdict is a part of every file's name, so that the warning goes where the numbers go.")
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("##### Tables and documents", help="Cells that a spreadsheet could take for a formula are text.")
+        st.subheader("Tables and documents", help="Cells that a spreadsheet could take for a formula are text.")
         for file in tables:
             _show_file(run.run_id, file)
     with right:
-        st.markdown("##### Figures", help="Pages that any browser opens, without a network.")
+        st.subheader("Figures", help="Pages that any browser opens, without a network.")
         for file in figures:
             _show_file(run.run_id, file)
 
@@ -112,39 +108,37 @@ def _show_outcome() -> None:
 def _show_backups(backups: list[Path]) -> None:
     for file in backups:
         size_mb = file.stat().st_size / BYTES_PER_MB
-        about, button = st.columns([5, 2], vertical_alignment="center")
-        about.markdown(f"**{escaped(file.name)}**")
-        about.caption(f"{size_mb:.1f} MB")
+        row = st.container(horizontal=True, vertical_alignment="center")
+        row.markdown(f"**{escaped(file.name)}**  \n:small[:gray[{size_mb:.1f} MB]]", width="stretch")
         if size_mb <= MAX_DOWNLOAD_MB:
-            button.download_button(
+            row.download_button(
                 "Download",
                 data=file.read_bytes,
                 file_name=file.name,
                 key=f"backup {file.name}",
                 on_click="ignore",
                 icon=":material/download:",
-                width="stretch",
             )
         else:
-            about.caption(f"Too large for a browser: more than {MAX_DOWNLOAD_MB} MB. Copy it from its folder:")
-            about.text(str(file.absolute()))
+            st.caption(f"More than {MAX_DOWNLOAD_MB} MB, too large for a browser. Copy it from its folder:")
+            st.text(str(file.absolute()))
 
 
 def _show_workspace() -> None:
     output = output_folder()
-    st.subheader("The whole workspace", help="All runs, uploaded datasets, logs, and the list of runs.")
+    st.header("The whole workspace", help="All runs, uploaded datasets, logs, and the list of runs.")
     _show_outcome()
     left, right = st.columns(2, gap="large")
     backups = list_backups(output)
     with left:
-        st.markdown("##### Backup")
+        st.subheader("Backup")
         st.caption("One zip with a consistent copy of the database. Runs may go on; of those only the log is kept.")
         if st.button("Make a backup", key="back up", icon=":material/archive:", disabled=not output.is_dir()):
             _back_up(output)
             st.rerun()
         _show_backups(backups)
     with right:
-        st.markdown("##### Restore")
+        st.subheader("Restore")
         st.caption("Into a new folder beside this one. What is here now stays as it is.")
         if not backups:
             st.caption("There is no backup yet. One from elsewhere is found here when it lies in this folder:")

@@ -16,6 +16,7 @@ from compassign.units import FloatArray
 
 N_BINS = 20
 _PANELS = {"rows": 2, "cols": 1, "shared_xaxes": True, "vertical_spacing": 0.06, "row_heights": [0.75, 0.25]}
+_SHARE_RANGE = [-0.02, 1.02]  # a line at 0 or 1 is seen whole
 _SHARES = {"precision": "precision", "recall": "recall", "false_share": "false share"}
 
 
@@ -38,7 +39,7 @@ def draw_reliability(curves: Mapping[str, Reliability]) -> go.Figure:
     figure.update_layout(barmode="group", bargap=0.05)
     style(figure, "probability", "frequency of being right")
     figure.update_xaxes(range=ends)
-    figure.update_yaxes(range=ends, row=1, col=1)
+    figure.update_yaxes(range=_SHARE_RANGE, row=1, col=1)
     figure.update_yaxes(title_text="peaks", row=2, col=1)
     return figure
 
@@ -89,13 +90,13 @@ def draw_thresholds(table: pd.DataFrame, threshold: float) -> go.Figure:
     expected = _line(x, table["expected_false_share"], "expected false share", colours.PALETTE[3])
     figure.add_trace(expected.update(line={"dash": "dot"}), row=1, col=1)
     accepted = _line(x, table["n_accepted"], "accepted peaks", colours.INK)
-    figure.add_trace(accepted.update(line={"shape": "hv"}), row=2, col=1)
+    figure.add_trace(accepted.update(line={"shape": "hv"}, showlegend=False), row=2, col=1)
     figure.add_vline(x=threshold, line={"color": colours.INK, "dash": "dash"})
     figure.update_layout(hovermode="x unified")
     style(figure, "threshold on the probability", "share")
     figure.update_xaxes(range=[0.0, 1.0])
-    figure.update_yaxes(range=[0.0, 1.0], row=1, col=1)
-    figure.update_yaxes(title_text="accepted peaks", rangemode="tozero", row=2, col=1)
+    figure.update_yaxes(range=_SHARE_RANGE, row=1, col=1)
+    figure.update_yaxes(title_text="accepted", rangemode="tozero", row=2, col=1)
     return figure
 
 

@@ -7,11 +7,24 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from compassign.figures import colours
-from compassign.figures.base import empty, plain, plain_all, style
+from compassign.figures.base import empty, joined_lines, plain, plain_all, style
 from compassign.units import FloatArray, IntArray
 
 UNLIKELY = 0.01  # as in the report: p-values below it, or above 1 minus it, are a misfit
-ROW_PX, AROUND_PX = 22, 120
+ROW_PX, AROUND_PX = 36, 110
+N_ENERGY_BINS = 40
+MIN_REACH_SD = 4.0  # of the predictive density that is drawn
+_STATISTICS = {
+    "median_ppm": "median error, ppm",
+    "iqr_ppm": "middle half of errors, ppm",
+    "median_sd": "median error, SD",
+    "iqr_sd": "middle half of errors, SD",
+    "share_beyond_2": "errors beyond 2 SD",
+    "n_listed": "peaks of the library",
+    "n_unlisted": "peaks of unlisted compounds",
+    "n_background": "peaks of the background",
+}
+_SHORT = {"rt": "RT"}
 _OBSERVABLES = {"mass": "mass error", "rt": "RT error"}
 
 
@@ -45,6 +58,64 @@ def draw_ranks(counts: IntArray, name: str) -> go.Figure:
     return figure.update_yaxes(rangemode="tozero")
 
 
+def draw_energy(energy: FloatArray) -> go.Figure:
+    """How far the energy reaches over all draws, and how far it moves from one draw to the next.
+
+    energy : (n_chains, n_draws), nats. Where the moves are much narrower, the sampler does not reach the tails.
+    """
+    if not energy.size:
+        return empty("the energy of the sampler was not stored with this run")
+    figure = go.Figure()
+    for values, label, colour in (
+        (energy - energy.mean(axis=1, keepdims=True), "all draws", colours.PALETTE[4]),
+        (np.diff(energy, axis=1), "from draw to draw", colours.PALETTE[3]),
+    ):
+        density, edges = np.histogram(values, N_ENERGY_BINS, density=True)
+        line = {"shape": "hv", "color": colour}
+        fill = {"fill": "tozeroy", "fillcolor": colours.translucent(colour, 0.2)}
+        figure.add_trace(
+            go.Scatter(x=edges, y=np.append(density, density[-1]), mode="lines", name=label, line=line, **fill)
+        )
+    return style(figure, "energy about its mean, nats", "density")
+
+
+def draw_known_rts(known: pd.DataFrame) -> go.Figure:
+    """Observed RTs of peaks whose compound is known, on the predictive density.
+
+    known : of `compassign.queries.known_rt.known_rts`. Each point carries its peak_id as customdata.
+    """
+    if not len(known):
+        return empty("no peak has both a known compound and a predicted RT")
+    reach = max(MIN_REACH_SD, float(known["rt_z"].abs().max()) + 0.5)
+    grid = np.linspace(-reach, reach, 201)
+    figure = go.Figure()
+    line = {"color": colours.INK, "dash": "dot"}
+    figure.add_trace(go.Scatter(x=grid, y=_normal(grid), mode="lines", name="predicted", line=line, hoverinfo="skip"))
+    for is_calibrant, label, colour, symbol in (
+        (False, "labelled", colours.PALETTE[0], "circle"),
+        (True, "calibrant, learned from", colours.PALETTE[1], "diamond"),
+    ):
+        rows = known[known["is_calibrant"] == is_calibrant]
+        z = rows["rt_z"].to_numpy(dtype=np.float64)
+        points = go.Scatter(
+            x=z,
+            y=_normal(z),
+            mode="markers",
+            name=f"{label}, {z.size}",
+            marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.7},
+            customdata=rows["peak_id"].to_numpy(dtype=object),
+            hovertext=joined_lines(rows["peak_id"], rows["name"], rows["adduct"]),
+            hovertemplate="%{hovertext}<br>%{x:+.2f} SD<extra></extra>",
+            showlegend=bool(z.size),
+        )
+        figure.add_trace(points)
+    return style(figure, "observed - predicted RT, predictive SDs", "density")
+
+
+def _normal(z: FloatArray) -> FloatArray:
+    return np.asarray(np.exp(-0.5 * np.square(z)) / np.sqrt(2.0 * np.pi))
+
+
 def draw_check_histogram(histogram: pd.DataFrame, observable: str) -> go.Figure:
     """Errors of the assigned peaks against what the model makes of them.
 
@@ -68,17 +139,17 @@ def draw_check_histogram(histogram: pd.DataFrame, observable: str) -> go.Figure:
 
 
 def draw_checks(checks: pd.DataFrame) -> go.Figure:
-    """The p-value of every predictive check, misfits in another colour and shape.
+    """The p-value of every predictive check, the most extreme on top, misfits in another colour and shape.
 
     checks : `compassign.queries.run_folder.Run.checks`, filtered or not.
     """
     if not len(checks):
         return empty("this model has no predictive checks: it does not say how data come about")
+    checks = checks.sort_values("p_value", key=lambda p: (0.5 - p).abs(), ascending=False, kind="stable")
     p_value = checks["p_value"].to_numpy(dtype=np.float64)
     is_misfit = (p_value < UNLIKELY) | (p_value > 1.0 - UNLIKELY)
     row = np.arange(len(checks))
-    parts = (plain_all(checks[name].astype(str).tolist()) for name in ("observable", "statistic", "group"))
-    labels = [", ".join(label) for label in zip(*parts, strict=True)]
+    labels = _check_labels(checks)
     hover = [
         f"{label}<br>observed {observed:.4g}<br>model {low:.4g} to {high:.4g}"
         for label, observed, low, high in zip(
@@ -104,7 +175,17 @@ def draw_checks(checks: pd.DataFrame) -> go.Figure:
                 hovertemplate="%{hovertext}<br>p %{x:.3f}<extra></extra>",
             )
         )
-    figure.update_layout(height=ROW_PX * len(checks) + AROUND_PX)
+    figure.update_layout(height=ROW_PX * len(checks) + AROUND_PX, showlegend=False)
     style(figure, "share of replicated data with a larger value (p-value)", "check")
-    figure.update_xaxes(range=[-0.02, 1.02])
-    return figure.update_yaxes(tickvals=row.tolist(), ticktext=labels, range=[len(checks) - 0.5, -0.5])
+    # on top, where it is seen however long the list is
+    figure.update_xaxes(range=[-0.02, 1.02], side="top", title_standoff=4)
+    return figure.update_yaxes(title_text="", tickvals=row.tolist(), ticktext=labels, range=[len(checks) - 0.5, -0.5])
+
+
+def _check_labels(checks: pd.DataFrame) -> list[str]:
+    """What each check counts, and of which peaks, on two lines: a phone has no room for one."""
+    parts = (plain_all(checks[name].astype(str).tolist()) for name in ("observable", "statistic", "group"))
+    return [
+        f"{_STATISTICS.get(what, what)}<br>{_SHORT.get(of, of)}, {group}"
+        for of, what, group in zip(*parts, strict=True)
+    ]

@@ -34,7 +34,9 @@ def figure_files(run: Run, peaks: pd.DataFrame) -> list[ExportFile]:
         drawn.append(("map", "Peaks by m/z and retention time", lambda: draw_map(peaks)))
     name = run.record.config.model
     if not why_unscored(run):
-        drawn.append(("reliability", "Reliability", lambda: draw_reliability({name: reliability(run)})))
+        drawn.append(
+            ("reliability", "How often the probabilities came true", lambda: draw_reliability({name: reliability(run)}))
+        )
     if len(peaks):
         top = peaks["probability"].to_numpy(dtype=np.float64)
         drawn.append(("top_probabilities", "How sure the calls are", lambda: draw_top_probabilities({name: top})))

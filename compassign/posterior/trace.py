@@ -120,6 +120,12 @@ class TraceWriter:
         """Add other parameters, each (n_chains, n_draws, ...), thinned like the responsibilities."""
         _add_variables(self._file["posterior"], values, self._layout.thin)
 
+    def add_energy(self, energy: FloatArray) -> None:
+        """Add the energy of every draw, (n_chains, n_draws): what one draw adds to the one before needs all of them."""
+        group = self._file.create_group("sample_stats")
+        group.dimensions = {"chain": energy.shape[0], "draw": energy.shape[1]}
+        group.create_variable("energy", ("chain", "draw"), data=energy)
+
 
 def write_rt_trace(path: Path, posterior: Mapping[str, FloatArray], predictions: RtPredictions) -> None:
     """Write the RT stage: group `/posterior` with dims (chain, draw, ...), `/constant_data` with its predictions.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from compassign.queries.run_folder import Run
 from compassign.units import FloatArray, IntArray
 
 TRACE_FILE = Path("models", "assignment_trace.nc")
+RT_TRACE_FILE = Path("models", "rt_trace.nc")
 N_RANK_BINS = 20
 MIN_DRAWS = 4  # R-hat splits a chain and needs two draws in each half
 _NOT_PARAMETERS = ("chain", "draw", "r", "p")  # axes and responsibilities
@@ -42,21 +45,58 @@ class Draws:
         return np.asarray(self.values[self.names.index(name)])
 
 
+@dataclass(frozen=True)
+class Energy:
+    """The sampler's energy at every draw of the assignment model.
+
+    values : (n_chains, n_draws), nats; empty where nothing was sampled, or by a version that did not keep it.
+    bfmi : (n_chains,) energy Bayesian fraction of missing information. Source: Betancourt, arXiv:1604.00695.
+    """
+
+    values: FloatArray
+    bfmi: FloatArray
+
+
 def read_draws(run: Run) -> Draws:
     """Read the parameters of the assignment model, not its responsibilities.
 
     Raises InputError if the trace is missing or cannot be read.
     """
-    path = run.path / TRACE_FILE
+    with _opened(run.path / TRACE_FILE) as file:
+        return _flattened(_parameters(file["posterior"]), int(file.attrs["thin"]))
+
+
+def read_rt_draws(run: Run) -> Draws:
+    """Read the parameters of the RT stage; none where there were no calibrants to learn from. Raises InputError too."""
+    with _opened(run.path / RT_TRACE_FILE) as file:
+        return _flattened(_parameters(file["posterior"]) if "posterior" in file else {}, 1)
+
+
+def read_energy(run: Run) -> Energy:
+    """Read the energy of the assignment model's sampler. Raises InputError as for its draws."""
+    with _opened(run.path / TRACE_FILE) as file:
+        stored = np.asarray(file["sample_stats"]["energy"][...]) if "sample_stats" in file else np.empty((0, 0))
+    if stored.shape[1] < MIN_DRAWS or not np.isfinite(stored).all():
+        return Energy(np.empty((0, 0)), np.empty(0))
+    spread = np.square(stored - stored.mean(axis=1, keepdims=True)).sum(axis=1)
+    steps = np.square(np.diff(stored, axis=1)).sum(axis=1)
+    return Energy(stored, np.divide(steps, spread, out=np.full(spread.size, np.nan), where=spread > 0))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A trace file; raises InputError, inside the block too, where it is not what a run writes."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; it holds the draws of the run")
     try:
         with h5netcdf.File(path, "r") as file:
-            group = file["posterior"]
-            arrays = {name: np.asarray(group[name][...]) for name in group.variables if name not in _NOT_PARAMETERS}
-            return _flattened(arrays, int(file.attrs["thin"]))
+            yield file
     except (OSError, KeyError) as error:
         raise InputError(f"{path}: not a trace that a run writes ({error})") from error
+
+
+def _parameters(group: Any) -> dict[str, Any]:
+    return {name: np.asarray(group[name][...]) for name in group.variables if name not in _NOT_PARAMETERS}
 
 
 def _flattened(arrays: dict[str, Any], thin: int) -> Draws:

@@ -33,7 +33,7 @@ def own_output(output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def downloads(app: AppTest) -> list[str]:
     """Names of the files that are offered, as they are written beside their buttons."""
-    return [text.value.strip("*").replace("\\", "") for text in app.markdown if text.value.startswith("**")]
+    return [text.value.split("**")[1].replace("\\", "") for text in app.markdown if text.value.startswith("**")]
 
 
 @pytest.mark.parametrize(("run_id", "n_figures"), [(LOOKUP, 4), (PRIOR, 4), (GONE, 2), (SUSPECT, 4)])

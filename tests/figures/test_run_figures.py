@@ -13,10 +13,18 @@ from compassign.figures import colours
 from compassign.figures.base import plain
 from compassign.figures.calibration import draw_reliability, draw_thresholds, draw_top_probabilities
 from compassign.figures.compare import draw_against
-from compassign.figures.diagnostics import draw_check_histogram, draw_checks, draw_ranks, draw_trace
+from compassign.figures.diagnostics import (
+    draw_check_histogram,
+    draw_checks,
+    draw_energy,
+    draw_known_rts,
+    draw_ranks,
+    draw_trace,
+)
 from compassign.queries.calibration import reliability, thresholds
 from compassign.queries.compare import compare
 from compassign.queries.draws import rank_counts, read_draws
+from compassign.queries.known_rt import known_rts
 from compassign.queries.run_folder import Run
 
 pytest_plugins = ["example_runs"]
@@ -105,7 +113,8 @@ def test_checks_show_misfits_apart(prior_run: Run, lookup_run: Run) -> None:
     figure = draw_checks(prior_run.checks)
     assert list(trace_named(figure, "as the model makes it").x) == [0.3]
     assert list(trace_named(figure, "misfit").x) == [0.001]
-    assert figure.layout.yaxis.ticktext[1] == "mass, median_ppm, &lt;b&gt;run 1&lt;/b&gt;"
+    assert list(trace_named(figure, "misfit").y) == [0]  # the most extreme on top
+    assert figure.layout.yaxis.ticktext[0] == "median error, ppm<br>mass, &lt;b&gt;run 1&lt;/b&gt;"
     assert "no predictive checks" in draw_checks(lookup_run.checks).layout.annotations[0].text
 
 
@@ -116,3 +125,23 @@ def test_errors_are_drawn_on_the_band_of_the_model(prior_run: Run) -> None:
     assert list(figure.data[1].y) == [0.3, 0.8, 0.8]
     assert list(trace_named(figure, "observed").y) == [0.2, 0.6, 0.6]
     assert figure.layout.xaxis.title.text == "standardised mass error, scales"
+
+
+def test_energy_is_drawn_beside_its_moves(rng: np.random.Generator) -> None:
+    figure = draw_energy(np.cumsum(rng.normal(size=(2, 500)), axis=1))
+    widths = {trace.name: np.ptp(trace.x) for trace in figure.data}
+    assert widths["all draws"] > 3 * widths["from draw to draw"]
+    assert "not stored" in draw_energy(np.empty((0, 0))).layout.annotations[0].text
+
+
+def test_known_rts_lie_on_the_predicted_density(lookup_run: Run) -> None:
+    known = known_rts(lookup_run)
+    known["name"] = HOSTILE
+    known.loc[0, "is_calibrant"] = True
+    figure = draw_known_rts(known)
+    labelled, calibrant = figure.data[1:]
+    assert (labelled.name, calibrant.name) == (f"labelled, {len(known) - 1}", "calibrant, learned from, 1")
+    assert list(calibrant.customdata) == [known["peak_id"][0]]
+    assert plain(HOSTILE) in calibrant.hovertext[0]
+    assert max(labelled.y) <= max(figure.data[0].y) == pytest.approx(0.3989, abs=1e-4)
+    assert "no peak" in draw_known_rts(known.head(0)).layout.annotations[0].text

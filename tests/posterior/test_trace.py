@@ -147,6 +147,18 @@ def test_other_parameters_are_thinned_alike(tmp_path: Path, rng: np.random.Gener
         assert variable(tree, "posterior/offset").to_numpy() == pytest.approx(values["offset"][:, ::4], abs=0)
 
 
+def test_the_energy_of_every_draw_is_kept(tmp_path: Path, rng: np.random.Generator) -> None:
+    drawn = draw_source(rng, [7] * 100, n_chains=2, n_draws=500)
+    energy = rng.normal(size=(2, 500))
+    with TraceWriter(trace_path(tmp_path), drawn.layout(1)) as writer:
+        writer.add_energy(energy)
+        summarise(drawn.source, drawn.peak_ids, drawn.slot_compounds, writer, lambda share: None)
+    with opened(trace_path(tmp_path)) as tree:
+        assert variable(tree, "posterior/r").sizes["draw"] == 125
+        assert variable(tree, "sample_stats/energy").dims == ("chain", "draw")
+        assert variable(tree, "sample_stats/energy").to_numpy() == pytest.approx(energy, abs=0)
+
+
 @pytest.mark.parametrize("sizes", [[0, 0, 0], [0], [1]])
 def test_tables_with_hardly_a_candidate(sizes: list[int], tmp_path: Path, rng: np.random.Generator) -> None:
     drawn = draw_source(rng, sizes)

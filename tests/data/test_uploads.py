@@ -88,7 +88,7 @@ def test_a_zip_that_lies_about_a_size_is_cut_short(tmp_path: Path) -> None:
     content = zipped({"peaks.csv": PEAKS * 100}).getvalue()
     real, stated = (len(PEAKS) * 100).to_bytes(4, "little"), (10).to_bytes(4, "little")
     assert content.count(real) == 2  # before the file and in the directory at the end
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="CRC"):
         unpack(io.BytesIO(content.replace(real, stated)), tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 10
 

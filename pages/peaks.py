@@ -9,7 +9,7 @@ import streamlit as st
 
 from compassign.figures.peaks import ColourBy, draw_bars, draw_map
 from compassign.queries.peak_filter import ORDERS, PeakFilter, filter_peaks
-from compassign.queries.peaks import bars
+from compassign.queries.peaks import bars, thinned
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import choose_run
 from pages.shared.guard import begin
@@ -18,8 +18,9 @@ from pages.shared.selection import point_ids, row_ids
 from pages.shared.text import COLUMNS
 
 N_BARS = 10  # as many as fit beside the table
-PANEL_PX = 430
+PANEL_PX, FIELD_PX = 470, 168  # two fields side by side on a phone
 MAX_ROWS = 5000  # rows that can be selected are sent to the browser all at once
+MAX_POINTS = 10_000  # a browser without a graphics card draws more than this too slowly
 TABLE = (
     *("peak_id", "name", "probability", "decision", "adduct", "mz", "rt_min", "p_null", "entropy", "species"),
     *("n_candidates", "q_value", "is_labelled"),
@@ -30,18 +31,25 @@ DECISIONS = ("accept", "review", "null")
 
 def _ask_filter(peaks: pd.DataFrame) -> PeakFilter:
     """The filter, kept in the URL so that a link shows the same peaks."""
-    text, decisions, species, probability, order = st.columns([2.2, 2, 2, 2, 1.8])
+    fields = st.container(horizontal=True)  # wraps where the window is narrow
     return PeakFilter(
-        text=text.text_input("Peak or compound", placeholder="Part of an id or name", key="find", bind="query-params")
+        text=fields.text_input(
+            "Peak or compound", placeholder="Part of a name", key="find", bind="query-params", width=FIELD_PX
+        )
         or "",
-        decisions=decisions.pills(
-            "Decision", DECISIONS, selection_mode="multi", key="decision", bind="query-params", wrap=False
+        decisions=fields.pills("Decision", DECISIONS, selection_mode="multi", key="decision", bind="query-params"),
+        species=fields.multiselect(
+            "Species",
+            sorted(peaks["species"].unique()),
+            key="species",
+            placeholder="All",
+            bind="query-params",
+            width=FIELD_PX,
         ),
-        species=species.multiselect(
-            "Species", sorted(peaks["species"].unique()), key="species", placeholder="All", bind="query-params"
+        probability=fields.slider(
+            "Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="within", bind="query-params", width=FIELD_PX
         ),
-        probability=probability.slider("Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="within", bind="query-params"),
-        order=order.selectbox("Order", list(ORDERS), key="order", bind="query-params") or "",
+        order=fields.selectbox("Order", list(ORDERS), key="order", bind="query-params", width=FIELD_PX) or "",
     )
 
 
@@ -78,34 +86,44 @@ def _show_table(shown: pd.DataFrame, key: str) -> list[str]:
 
 def _show_panels(run: Run, shown: pd.DataFrame, selected: list[str]) -> None:
     """Bars and map beside the table."""
-    bar_panel, map_panel = st.tabs(["Probabilities", "m/z against retention time"])
+    bar_panel, map_panel = st.tabs(
+        ["Probabilities", "m/z against retention time"], key="panel", on_change="rerun", bind="query-params"
+    )
+    if map_panel.open:
+        with map_panel:
+            _show_map(shown)
+        return
     with bar_panel:
         chosen = selected[:N_BARS] or shown["peak_id"].head(N_BARS).tolist()
         what = "The selected peaks" if selected else "The first peaks of the table; select rows to choose others"
         st.caption(f"{what}. One colour is one compound. Click a bar to see why.")
-        with st.container(height=PANEL_PX - 80, border=False):
-            st.plotly_chart(
-                draw_bars(bars(run, chosen)),
-                key="bars",
-                on_select=partial(_point_picked, "bars"),
-                selection_mode="points",
-                alt="Probabilities of the candidates of each peak",
-            )
-    with map_panel:
-        colour = st.segmented_control(
-            "Colour", list(COLOURS), default="probability", required=True, key="colour", bind="query-params"
-        )
-        if shown["mz"].isna().all():
-            st.info("The dataset of this run is gone, and with it the m/z and RT of its peaks.")
-            return
         st.plotly_chart(
-            draw_map(shown, COLOURS[colour or "probability"]),
-            height=PANEL_PX - 90,
-            key="map",
-            on_select=partial(_point_picked, "map"),
+            draw_bars(bars(run, chosen)),
+            key="bars",
+            on_select=partial(_point_picked, "bars"),
             selection_mode="points",
-            alt="Peaks by m/z and retention time",
+            alt="Probabilities of the candidates of each peak",
         )
+
+
+def _show_map(shown: pd.DataFrame) -> None:
+    colour = st.segmented_control(
+        "Colour", list(COLOURS), default="probability", required=True, key="colour", bind="query-params"
+    )
+    if shown["mz"].isna().all():
+        st.info("The dataset of this run is gone, and with it the m/z and RT of its peaks.")
+        return
+    drawn = thinned(shown, MAX_POINTS)
+    if len(drawn) < len(shown):
+        st.caption(f"{len(drawn)} of {len(shown)} peaks are drawn, evenly from the table; narrow the filter for all.")
+    st.plotly_chart(
+        draw_map(drawn, COLOURS[colour or "probability"]),
+        height=PANEL_PX - 90,
+        key="map",
+        on_select=partial(_point_picked, "map"),
+        selection_mode="points",
+        alt="Peaks by m/z and retention time",
+    )
 
 
 def show() -> None:

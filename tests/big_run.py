@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,22 @@ def big_run(n_peaks: int) -> Run:
         checks=pd.DataFrame(),
         check_histograms={},
     )
+
+
+def write_big_run(output: Path, n_peaks: int) -> str:
+    """The run of `big_run` in an output folder, beside the dataset that it names; returns its id."""
+    run, data = big_run(n_peaks), output / "data"
+    results = output / "runs" / run.run_id / "results"
+    for folder in (data, results, results.parent / "models"):
+        folder.mkdir(parents=True)
+    measured = ["peak_id", "species", "mz", "rt_min", "intensity", "injection", "polarity"]
+    run.peaks[measured].to_csv(data / "peaks.csv", index=False)
+    run.compounds.reset_index().to_csv(data / "compounds.csv", index=False)
+    truth = [(peak_id, compound_id) for peak_id, answer in (run.truth or {}).items() for compound_id in answer]
+    pd.DataFrame(truth, columns=["peak_id", "compound_id"]).to_csv(data / "truth.csv", index=False)
+    run.peaks.drop(columns=measured[2:]).to_csv(results / "peak_assignments.csv", index=False)
+    run.candidates.to_csv(results / "candidates.csv", index=False)
+    (results / "assignment_metrics.json").write_text("{}")
+    config = RunConfig(model="lookup", data=data).model_dump(mode="json")
+    (results / "run.json").write_text(json.dumps({"config": config, "seed": 0, "run_id": run.run_id}))
+    return run.run_id

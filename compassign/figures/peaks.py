@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Literal
 
 import numpy as np
@@ -14,15 +15,18 @@ from compassign.figures.base import joined_lines, plain, plain_all, plain_lines,
 
 ColourBy = Literal["probability", "entropy", "decision"]
 
-ROW_PX, AROUND_PX = 34, 110  # height of a bar, and of axis and legend
+ROW_PX, AROUND_PX = 29, 90  # height of a bar, and of axis and legend
 DOT_SIZE, POINT_SIZE = 6, 5
 BELOW_NAME = 0.25  # of a bar's row: dots on its middle line would cover the names
+MIN_DOTTED = 0.1  # probability; dots of narrower pieces cannot be told apart, their intervals are in the hover text
 MIN_FONT_PX = 10  # a name that would have to be smaller is only in the hover text
+LABEL_LENGTH = 14  # characters of a line below a column
 _LEGEND = {
-    "other": "other candidates",
-    "background": "null: background",
-    "unlisted": "null: compound not in the library",
+    "other": "others",
+    "background": "null",
+    "unlisted": "null: unlisted",
 }
+_NULL_HOVER = {"background": "null: background", "unlisted": "null: a compound that the library lacks"}
 _HATCH = "/"
 _COLOUR_TITLES = {"probability": "probability", "entropy": "entropy, nats"}
 
@@ -37,7 +41,7 @@ def draw_bars(pieces: pd.DataFrame) -> go.Figure:
     figure.add_trace(_candidates(pieces[pieces["kind"] == "candidate"]))
     for kind, label in _LEGEND.items():
         rows = pieces[pieces["kind"] == kind]
-        hover = [f"{n} other candidates" if n else label for n in rows["n_merged"].tolist()]
+        hover = [f"{n} other candidates" if n else _NULL_HOVER[kind] for n in rows["n_merged"].tolist()]
         colour = colours.CLEAR if kind == "other" else colours.NULL
         pattern = (
             {"shape": _HATCH, "fgcolor": colours.HATCH, "bgcolor": colours.NULL, "size": 6}
@@ -47,9 +51,9 @@ def draw_bars(pieces: pd.DataFrame) -> go.Figure:
         figure.add_trace(_pieces(rows, label, hover, {"color": colour, "pattern": pattern}))
     figure.add_trace(_interval_ends(pieces))
     names = pieces.drop_duplicates("row")
-    figure.update_layout(barmode="overlay", height=ROW_PX * len(names) + AROUND_PX, bargap=0.25)
+    figure.update_layout(barmode="overlay", height=ROW_PX * len(names) + AROUND_PX, bargap=0.15)
     figure.update_layout(uniformtext={"mode": "hide", "minsize": MIN_FONT_PX})
-    style(figure, "posterior probability", "peak")
+    style(figure, "posterior probability", "")
     figure.update_xaxes(range=[0.0, 1.0])
     figure.update_yaxes(
         tickvals=names["row"].tolist(), ticktext=plain_all(names["peak_id"].tolist()), autorange="reversed"
@@ -62,7 +66,8 @@ def _candidates(rows: pd.DataFrame) -> go.Bar:
     hover = [f"{name} {adduct}" for name, adduct in zip(names, adducts, strict=True)]
     marker = {"color": colours.compound_colours(rows["compound_id"].tolist())}
     bar = _pieces(rows, "candidates", hover, marker)
-    return bar.update(text=names, textposition="inside", insidetextanchor="start")
+    # a legend cannot show that each compound has a colour of its own
+    return bar.update(text=names, textposition="inside", insidetextanchor="start", showlegend=False)
 
 
 def _pieces(rows: pd.DataFrame, label: str, hover: list[str], marker: Mapping[str, object]) -> go.Bar:
@@ -94,8 +99,8 @@ def _span_texts(low: pd.Series[float], high: pd.Series[float]) -> list[str]:
 
 
 def _interval_ends(pieces: pd.DataFrame) -> go.Scatter:
-    """Dots where a piece would end at the lower and the upper end of its interval; none for a certain one."""
-    known = pieces[(pieces["hdi_high"] > pieces["hdi_low"])]
+    """Dots where a piece would end at the lower and the upper end of its interval; none for a certain or narrow one."""
+    known = pieces[(pieces["hdi_high"] > pieces["hdi_low"]) & (pieces["probability"] >= MIN_DOTTED)]
     ends = pd.concat([known["start"] + known["hdi_low"], known["start"] + known["hdi_high"]])
     return go.Scatter(
         x=ends.clip(0.0, 1.0).to_numpy(),
@@ -150,14 +155,14 @@ def draw_evidence(steps: pd.DataFrame, name: str, compound_id: str) -> go.Figure
     steps : the rows of one candidate in `compassign.queries.detail.PeakDetail.evidence`. name : the compound's.
     """
     values = steps["log_odds"].to_numpy(dtype=np.float64)
-    labels = [*steps["step"].tolist(), "log-odds"]
+    labels = ["<br>".join(plain_all(wrap(step, LABEL_LENGTH))) for step in [*steps["step"].tolist(), "log-odds"]]
     notes = [
         *map(plain_lines, steps["explanation"].tolist()),
         "The sum: above 0 the candidate is likelier than the null.",
     ]
     figure = go.Figure(
         go.Waterfall(
-            x=plain_all(labels),
+            x=labels,
             y=[*values.tolist(), None],
             measure=["relative"] * values.size + ["total"],
             name=plain(name),
@@ -172,4 +177,4 @@ def draw_evidence(steps: pd.DataFrame, name: str, compound_id: str) -> go.Figure
     )
     figure.add_hline(y=0.0, line={"color": colours.INK, "width": 1})
     figure.update_layout(showlegend=False, title={"text": plain(name), "font": {"size": 14}})
-    return style(figure, "evidence", "log-odds against the null, nats")
+    return style(figure, "", "log-odds against the null, nats")

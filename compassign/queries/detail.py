@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -61,12 +61,13 @@ def peak_detail(run: Run, peak_id: str, order: Sequence[str] | None = None) -> P
     row = run.row_of(peak_id)
     slots = run.candidates.iloc[run.offsets[row] : run.offsets[row + 1]].reset_index(drop=True)
     null = slots.iloc[0]
+    alone = replace(run, peaks=run.peaks.iloc[[row]], candidates=slots, offsets=np.array([0, len(slots)]))
     by_probability = slots.iloc[1:].sort_values("probability", ascending=False, kind="stable")
     ranked = pd.concat([by_probability, slots.iloc[:1]], ignore_index=True)
     ranked["log_odds"] = _log_ratio(ranked["probability"].to_numpy(), float(null["probability"]))
     previous_id, next_id = _around(run.peaks["peak_id"].tolist() if order is None else order, peak_id)
     return PeakDetail(
-        peak={str(name): value for name, value in peak_table(run).iloc[row].items()},
+        peak={str(name): value for name, value in peak_table(alone).iloc[0].items()},
         candidates=_described(run, ranked),
         probability_unlisted=float(null["probability_unlisted"]),
         evidence=_evidence(run, ranked),

@@ -33,6 +33,13 @@ def peak_table(run: Run) -> pd.DataFrame:
     return shown[list(order)]
 
 
+def thinned(table: pd.DataFrame, n_rows: int) -> pd.DataFrame:
+    """At most `n_rows` rows of a table, evenly from its first to its last."""
+    if len(table) <= n_rows:
+        return table
+    return table.iloc[np.linspace(0, len(table) - 1, n_rows).astype(np.int64)]
+
+
 def null_probability(run: Run) -> FloatArray:
     """(n_peaks,) probability of the null, both of its parts together."""
     return run.candidates["probability"].to_numpy(dtype=np.float64)[run.offsets[:-1]]

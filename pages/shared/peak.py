@@ -16,7 +16,7 @@ from pages.shared.selection import row_ids
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
 
 CANDIDATE_COLUMNS = (
-    *("name", "formula", "adduct", "probability", "hdi_low", "hdi_high", "ppm_error", "rt_z", "log_odds"),
+    *("name", "probability", "hdi_low", "hdi_high", "adduct", "formula", "ppm_error", "rt_z", "log_odds"),
     "mz_theoretical",
 )
 NEIGHBOUR_COLUMNS = ("peak_id", "name", "probability", "decision", "mz", "rt_min", "n_shared", "species")
@@ -24,6 +24,7 @@ EVIDENCE_PX, NEIGHBOURS_PX = 330, 280
 NULL_NAME = "null (no library compound)"
 
 
+@st.fragment  # a step from peak to peak leaves table and figures above as they are
 def show_peak(run: Run, order: Sequence[str]) -> None:
     """Show the peak of the URL; order : ids that previous and next step through."""
     st.divider()
@@ -54,20 +55,16 @@ def _go(peak_id: str) -> None:
 
 def _show_heading(peak_id: str, detail: PeakDetail) -> None:
     peak = detail.peak
-    title, previous, following = st.columns([6, 1, 1], vertical_alignment="center")
-    title.subheader(f"Peak {escaped(peak_id)}", anchor=False)
-    for column, label, key, to in (
-        (previous, "Previous", "Left", detail.previous_id),
-        (following, "Next", "Right", detail.next_id),
-    ):
-        column.button(
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.subheader(f"Peak {escaped(peak_id)}", anchor=False)
+    for label, key, to in (("Previous", "Left", detail.previous_id), ("Next", "Right", detail.next_id)):
+        row.button(
             label,
             key=f"step {label}",
             shortcut=key,
             disabled=to is None,
             on_click=_go,
             args=[to],
-            width="stretch",
             help="The order and the filter are those of the table above.",
         )
     measured = [f"m/z {peak['mz']:.4f}", f"{peak['rt_min']:.2f} min", f"intensity {peak['intensity']:.3g}"]

@@ -30,18 +30,18 @@ def _number(label: str, pattern: str, about: str = "") -> ColumnConfig:
 
 
 def _share(label: str, about: str) -> ColumnConfig:
-    return st.column_config.ProgressColumn(label, width=125, format="%.3f", min_value=0.0, max_value=1.0, help=about)
+    return st.column_config.ProgressColumn(label, width=112, format="%.3f", min_value=0.0, max_value=1.0, help=about)
 
 
 # One look for a column on all screens: name, digits that are known, and what it means.
 COLUMNS: dict[str, ColumnConfig] = {
-    "peak_id": st.column_config.TextColumn("Peak", width=80),
+    "peak_id": st.column_config.TextColumn("Peak", width=72),
     "species": st.column_config.TextColumn("Species"),
     "mz": _number("m/z", "%.4f"),
     "rt_min": _number("RT, min", "%.2f"),
     "intensity": _number("Intensity", "%.3e"),
     "name": st.column_config.TextColumn(
-        "Compound", width=165, help="The most probable explanation; empty for the null."
+        "Compound", width=140, help="The most probable explanation; empty for the null."
     ),
     "adduct": st.column_config.TextColumn("Adduct", width=90),
     "probability": _share("Probability", "Posterior probability (0 to 1)."),

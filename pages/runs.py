@@ -7,11 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from compassign.config import make_config
-from compassign.errors import InputError, StoreError
-from compassign.jobs.launcher import delete, enqueue
-from compassign.jobs.recording import adopt
-from compassign.queries.jobs import RunEntry, artifact_table, list_entries, live_run, log_tail, run_table, zip_run
+from compassign.queries.jobs import RunEntry, artifact_table, list_entries, live_run, log_tail, run_table
 from compassign.store.runs import RunStore
 from pages.shared.current_run import output_folder, show_verdict
 from pages.shared.guard import begin
@@ -25,14 +21,14 @@ from pages.shared.jobs import (
     show_status,
     show_whether_watched,
 )
+from pages.shared.run_actions import show_actions
 from pages.shared.selection import row_ids
 from pages.shared.text import DOT, NOTHING, complain, escaped
 
 TABLE_PX, LOG_PX = 320, 260
 N_WHOLE = 8  # rows of a table that is shown without scrolling
 LOG_LINES = 60
-_PROBLEM = "problem of a run"  # what a button could not do, for the next time the page is drawn
-TABLE = ("title", "status", "verdict", "dataset", "model", "n_accepted", "precision", "duration_s", "started", "stale")
+TABLE = ("title", "status", "verdict", "dataset", "model", "n_accepted", "precision", "duration_s", "started")
 LOOK = {
     "title": st.column_config.TextColumn("Run", width="medium"),
     "status": st.column_config.TextColumn("Status", width=80),
@@ -92,11 +88,12 @@ def _show_table(entries: list[RunEntry]) -> None:
     ids = [entry.run_id for entry in entries]
     key = f"runs {hash(tuple(ids))}"
     asked = st.query_params.get("run")
+    table = run_table(entries)
     st.dataframe(
-        run_table(entries),
+        table,
         height="content" if len(ids) <= N_WHOLE else TABLE_PX,
         hide_index=True,
-        column_order=TABLE,
+        column_order=(*TABLE, *(["stale"] if table["stale"].any() else [])),
         column_config=LOOK,
         placeholder=NOTHING,
         key=key,
@@ -122,7 +119,7 @@ def _watch(store: RunStore, entries: list[RunEntry], chosen: RunEntry | None) ->
     if len(chains):
         st.dataframe(chains, hide_index=True, column_config=LOOK, alt="Chains")
     st.button(
-        "Cancel",
+        "Cancel this run",
         icon=":material/cancel:",
         on_click=cancel_run,
         args=[row.id],
@@ -157,7 +154,7 @@ def _show_run(store: RunStore, entry: RunEntry) -> None:
     elif entry.status == "done":
         _show_results(entry)
     if not entry.is_active:
-        _show_actions(store, entry)
+        show_actions(store, entry)
         _show_files(entry)
 
 
@@ -179,74 +176,6 @@ def _show_results(entry: RunEntry) -> None:
     with st.container(horizontal=True):
         for page, label in VIEWS:
             st.page_link(page, label=label, icon=":material/arrow_forward:", query_params={"run": entry.run_id})
-
-
-def _known(store: RunStore, entry: RunEntry) -> None:
-    """Let the store know of a run that only its folder tells of."""
-    if entry.row is None:
-        adopt(store, entry.path)
-
-
-def _put_away(store: RunStore, entry: RunEntry, archived: bool) -> None:
-    _known(store, entry)
-    store.archive(entry.run_id, archived)
-
-
-def _run_again(store: RunStore, entry: RunEntry) -> None:
-    """Queue the run once more: exactly, if its record is there, else with its settings."""
-    record = entry.summary.record if entry.summary else None
-    try:
-        config = record.config if record else make_config(entry.row.config if entry.row else {})
-    except InputError as error:
-        st.session_state[_PROBLEM] = ("Its settings cannot be used any more.", str(error))
-        return
-    again = enqueue(store, config, entry.title, repeats=record)
-    st.query_params["run"] = again.id
-
-
-def _delete(store: RunStore, entry: RunEntry) -> None:
-    try:
-        _known(store, entry)
-        delete(store, output_folder(), entry.run_id)
-    except (InputError, StoreError) as error:
-        st.session_state[_PROBLEM] = ("It could not be deleted.", str(error))
-        return
-    st.query_params.pop("run", None)
-
-
-@st.dialog("Delete this run?")
-def _confirm_delete(store: RunStore, entry: RunEntry) -> None:
-    st.text(entry.title)
-    st.write("Its files are removed for good.")
-    delete_it = partial(_delete, store, entry)
-    if st.button("Delete for good", type="primary", icon=":material/delete:", on_click=delete_it):
-        st.rerun()
-
-
-def _show_actions(store: RunStore, entry: RunEntry) -> None:
-    with st.container(horizontal=True):
-        label = "Run again exactly" if entry.summary else "Try again"
-        about = "The same settings, seed and data; refused if the data have changed." if entry.summary else None
-        st.button(label, icon=":material/replay:", on_click=_run_again, args=[store, entry], help=about)
-        if entry.summary:
-            st.download_button(
-                "Download",
-                partial(zip_run, entry.path),
-                file_name=f"{entry.run_id}.zip",
-                mime="application/zip",
-                on_click="ignore",
-                icon=":material/download:",
-                help="All files of this run in one zip.",
-            )
-        archive = "Bring back" if entry.is_archived else "Archive"
-        st.button(archive, icon=":material/archive:", on_click=_put_away, args=[store, entry, not entry.is_archived])
-        st.page_link(
-            "pages/new_run.py", label="Change and run", icon=":material/edit:", query_params={"from": entry.run_id}
-        )
-        if st.button("Delete", icon=":material/delete:"):
-            _confirm_delete(store, entry)
-    if problem := st.session_state.pop(_PROBLEM, None):
-        complain(*problem)
 
 
 def _show_files(entry: RunEntry) -> None:

@@ -105,7 +105,7 @@ def test_every_state_is_shown_as_text(store: RunStore, folder: Path, make: Calla
         assert_only_text(app)
     app = open_page("runs", run=row.id)
     assert app.dataframe[0].value[["title", "status"]].to_numpy().tolist() == [[HOSTILE, row.status]]
-    assert ("Cancel" in labels(app)) == (row.status in {"queued", "running"})
+    assert ("Cancel this run" in labels(app)) == (row.status in {"queued", "running"})
     assert ("Try again" in labels(app)) == (row.status in {"failed", "cancelled"})
 
 

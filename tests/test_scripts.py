@@ -195,6 +195,13 @@ class TestSetUp:
         assert checkout.has_stamp
         assert checkout.set_up() == (0, [])
 
+    @pytest.mark.parametrize(("setting", "compiles"), [("", True), ("export COMPASSIGN_WARM_LATER=1; ", False)])
+    def test_compiles_the_models_unless_the_first_run_is_to(
+        self, checkout: Checkout, setting: str, compiles: bool
+    ) -> None:
+        done = checkout.command(f"{setting}scripts/setup_environment.sh")
+        assert (done.returncode, "Compiling the models" in done.stderr) == (0, compiles)
+
     @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
     def test_installs_again_when_a_file_changes(self, checkout: Checkout, name: str) -> None:
         checkout.set_up()

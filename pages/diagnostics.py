@@ -83,7 +83,7 @@ def _show_parameters(run: Run) -> None:
     elif stage == "Assignment":
         st.info("No parameter of the assignment was sampled: the model has none, or it shows its prior.")
     else:
-        st.info("Nothing was sampled for retention times: this dataset has no calibrants to learn them from.")
+        st.info("Nothing was sampled for retention times: there were no calibrants and no labels to learn them from.")
 
 
 def _show_draws(draws: Draws, table: pd.DataFrame, key: str) -> None:
@@ -127,7 +127,7 @@ def _show_energy(run: Run) -> None:
 def _show_known_rts(run: Run) -> None:
     st.subheader(
         "Known retention times",
-        help="Peaks whose compound was given, by a label or as a calibrant, on the predicted density.",
+        help="Peaks whose compound is known, from the truth or a label, on the predicted density.",
     )
     known = known_rts(run)
     if not len(known):
@@ -135,7 +135,8 @@ def _show_known_rts(run: Run) -> None:
         return
     st.plotly_chart(draw_known_rts(known), height=FIGURE_PX, key="known rts", alt="Known retention times")
     st.caption(
-        "Where predictions are honest, about 1 in 20 lies beyond 2 SDs. Drift between injections is not taken off."
+        "Where predictions are honest, about 1 in 20 of those not given lies beyond 2 SDs; those that the predictions "
+        "learned from lie nearer. Drift between injections is not taken off."
     )
 
 

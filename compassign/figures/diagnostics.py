@@ -91,11 +91,11 @@ def draw_known_rts(known: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
     line = {"color": colours.INK, "dash": "dot"}
     figure.add_trace(go.Scatter(x=grid, y=_normal(grid), mode="lines", name="predicted", line=line, hoverinfo="skip"))
-    for is_calibrant, label, colour, symbol in (
-        (False, "labelled", colours.PALETTE[0], "circle"),
-        (True, "calibrant, learned from", colours.PALETTE[1], "diamond"),
+    for is_given, label, colour, symbol in (
+        (False, "not given to the fit", colours.PALETTE[0], "circle"),
+        (True, "learned from", colours.PALETTE[1], "diamond"),
     ):
-        rows = known[known["is_calibrant"] == is_calibrant]
+        rows = known[known["is_given"] == is_given]
         z = rows["rt_z"].to_numpy(dtype=np.float64)
         points = go.Scatter(
             x=z,

@@ -67,7 +67,7 @@ def read_draws(run: Run) -> Draws:
 
 
 def read_rt_draws(run: Run) -> Draws:
-    """Read the parameters of the RT stage; none where there were no calibrants to learn from. Raises InputError too."""
+    """Read the parameters of the RT stage; none where there was nothing to learn from. Raises InputError too."""
     with _opened(run.path / RT_TRACE_FILE) as file:
         return _flattened(_parameters(file["posterior"]) if "posterior" in file else {}, 1)
 

@@ -66,7 +66,7 @@ def test_the_rt_stage_is_shown_on_request_and_said_to_be_missing(own_run: Path) 
     edit_json(own / "results" / "run.json", lambda record: record.update(run_id="without"))
     app = open_page("diagnostics")
     app.segmented_control(key="stage").set_value("Retention times").run()
-    assert "this dataset has no calibrants" in shown(app)
+    assert "no calibrants and no labels" in shown(app)
 
 
 @pytest.mark.parametrize("file", [TRACE_FILE, RT_TRACE_FILE])

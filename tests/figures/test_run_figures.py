@@ -137,11 +137,11 @@ def test_energy_is_drawn_beside_its_moves(rng: np.random.Generator) -> None:
 def test_known_rts_lie_on_the_predicted_density(lookup_run: Run) -> None:
     known = known_rts(lookup_run)
     known["name"] = HOSTILE
-    known.loc[0, "is_calibrant"] = True
-    figure = draw_known_rts(known)
-    labelled, calibrant = figure.data[1:]
-    assert (labelled.name, calibrant.name) == (f"labelled, {len(known) - 1}", "calibrant, learned from, 1")
-    assert list(calibrant.customdata) == [known["peak_id"][0]]
-    assert plain(HOSTILE) in calibrant.hovertext[0]
-    assert max(labelled.y) <= max(figure.data[0].y) == pytest.approx(0.3989, abs=1e-4)
+    others, given = draw_known_rts(known).data[1:]
+    n_given = int(known["is_given"].sum())
+    assert (given.name, others.name) == (f"learned from, {n_given}", f"not given to the fit, {len(known) - n_given}")
+    assert list(given.customdata) == known.loc[known["is_given"], "peak_id"].tolist()
+    assert plain(HOSTILE) in given.hovertext[0]
+    curve = draw_known_rts(known).data[0]
+    assert max(others.y) <= max(curve.y) == pytest.approx(0.3989, abs=1e-4)
     assert "no peak" in draw_known_rts(known.head(0)).layout.annotations[0].text

@@ -23,7 +23,7 @@ from compassign.inference.diagnostics import Verdict
 from compassign.tables import REQUIRED_TABLES, RULES, TABLE_NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/data.md", "docs/model.md", "docs/results.md", "docs/benchmarks.md")
+PAGES = ("README.md", "docs/data.md", "docs/own_data.md", "docs/model.md", "docs/results.md", "docs/benchmarks.md")
 LAUNCHERS = {"./scripts/run_training.sh": ["run"], "compassign": []}
 BENCHMARK_FLAGS = frozenset({"--fast", "--models"})
 OTHER_PROGRAMS = frozenset({"conda", "source", "python"})

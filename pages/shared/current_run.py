@@ -29,10 +29,11 @@ def output_folder() -> Path:
 
 
 def show_no_runs() -> None:
-    """Say how to get a first run."""
+    """Say how to get a first run, and where to see whether one is on its way."""
     st.info("There is no complete run yet.", icon=":material/science:")
-    st.write("Make one from the bundled demonstration; it takes about half a minute. Then reload this page.")
-    st.code("compassign run --quick", language="bash")
+    with st.container(horizontal=True):
+        st.page_link("pages/new_run.py", label="Start a run", icon=":material/rocket_launch:")
+        st.page_link("pages/runs.py", label="See what is computed now", icon=":material/visibility:")
     st.text(f"Runs are looked for in {output_folder().absolute()}")
     st.caption(f"Another folder is shown where the environment variable `{OUTPUT_VARIABLE}` names it.")
 

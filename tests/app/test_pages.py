@@ -66,7 +66,8 @@ def test_without_a_run_every_page_says_how_to_make_one(
 ) -> None:
     monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path / "<b>none"))
     app = open_page(page)
-    assert [code.value for code in app.code] == ["compassign run --quick"]
+    assert "There is no complete run yet" in app.info[0].value
+    assert "Start a run" in [link.proto.label for link in app.get("page_link")]
     assert_only_text(app)
 
 

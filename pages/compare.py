@@ -6,46 +6,60 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from compassign.errors import InputError
 from compassign.figures.calibration import draw_reliability, draw_top_probabilities
 from compassign.figures.compare import draw_against
-from compassign.queries.calibration import reliability
-from compassign.queries.compare import Comparison, compare, differing_settings, metric_table
-from compassign.queries.overview import list_runs, verdict
+from compassign.queries.calibration import Reliability, reliability
+from compassign.queries.compare import Comparison, compare, differing_settings, metric_texts
+from compassign.queries.overview import dataset_name, list_runs, verdict
+from compassign.queries.peaks import thinned
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import choose_run, output_folder, read_run, show_verdict
 from pages.shared.guard import begin
-from pages.shared.selection import row_ids
-from pages.shared.text import COLUMNS, NOTHING, complain, metric_label
+from pages.shared.peak import NULL_NAME
+from pages.shared.selection import point_ids, row_ids
+from pages.shared.text import COLUMNS, DOT, NOTHING, complain, metric_label
 
 MAX_OTHERS = 4
 FIGURE_PX = 400
+_CACHED = 8
+MAX_POINTS = 10_000  # without a graphics card, a browser draws more than this too slowly
 MAX_ROWS = 5000  # rows that can be selected are sent to the browser all at once
 _CHANGED = ("peak_id", "name_a", "probability_a", "decision_a", "name_b", "probability_b", "decision_b", "mz", "rt_min")
-_DIFFERENCES = {
-    "metric": st.column_config.TextColumn("Metric"),
-    "a": st.column_config.NumberColumn("A", format="%.4f"),
-    "b": st.column_config.NumberColumn("B", format="%.4f"),
-    "difference": st.column_config.NumberColumn("B - A", format="%+.4f"),
-    "low": st.column_config.NumberColumn("95 % from", format="%+.4f"),
-    "high": st.column_config.NumberColumn("95 % to", format="%+.4f"),
-}
-_PEAKS = {
-    **COLUMNS,
-    **{f"name_{letter}": st.column_config.TextColumn(f"Compound in {letter.upper()}") for letter in "ab"},
-    **{
-        f"probability_{letter}": st.column_config.NumberColumn(f"P in {letter.upper()}", format="%.3f")
-        for letter in "ab"
-    },
-    **{f"decision_{letter}": st.column_config.TextColumn(f"Decision in {letter.upper()}") for letter in "ab"},
-}
+_SIDE_BY_SIDE = 3  # runs whose two tables fit beside each other
+
+
+def _difference_columns(other: str) -> dict[str, ColumnConfig]:
+    """Columns of the paired differences; other : letter of the run beside A."""
+    number, signed = (partial(st.column_config.NumberColumn, format=digits) for digits in ("%.3f", "%+.3f"))
+    return {
+        "metric": st.column_config.TextColumn("Metric"),
+        "a": number("A"),
+        "b": number(other),
+        "difference": signed(f"{other} - A"),
+        "low": signed("95 % from"),
+        "high": signed("95 % to"),
+        "better": st.column_config.TextColumn("Better", help="The run whose score is better beyond chance, if one is."),
+    }
+
+
+def _peak_columns(other: str) -> dict[str, ColumnConfig]:
+    """Columns of the peaks whose call changed; other : letter of the run beside A."""
+    columns = dict(COLUMNS)
+    for key, letter in (("a", "A"), ("b", other)):
+        columns[f"name_{key}"] = st.column_config.TextColumn(f"Compound in {letter}")
+        columns[f"probability_{key}"] = st.column_config.NumberColumn(f"P in {letter}", format="%.3f")
+        columns[f"decision_{key}"] = st.column_config.TextColumn(f"Decision in {letter}")
+    return columns
 
 
 def _choose_others(baseline: Run) -> list[Run]:
     """The runs beside the baseline, kept in the URL; those that cannot be read are named and left out."""
-    titles = {run.run_id: run.title for run in list_runs(output_folder()) if run.run_id != baseline.path.name}
-    paths = {run.run_id: run.path for run in list_runs(output_folder())}
+    runs = [run for run in list_runs(output_folder()) if run.run_id != baseline.path.name]
+    alike = [run.run_id for run in runs if run.dataset == dataset_name(baseline.record)]
+    titles, paths = {run.run_id: run.title for run in runs}, {run.run_id: run.path for run in runs}
     if not titles:
         st.info("There is only one complete run; make another to compare it with.", icon=":material/compare_arrows:")
         st.code("compassign run --quick --model softmax", language="bash")
@@ -57,7 +71,7 @@ def _choose_others(baseline: Run) -> list[Run]:
     chosen = st.multiselect(
         "Compare with",
         list(titles),
-        default=wanted or list(titles)[:1],
+        default=wanted or (alike or list(titles))[:1],
         format_func=titles.__getitem__,
         max_selections=MAX_OTHERS,
         key=f"others {baseline.path.name}",
@@ -73,13 +87,29 @@ def _choose_others(baseline: Run) -> list[Run]:
     return others
 
 
+def _identity(run: Run) -> tuple[str, str]:
+    """What tells a run from others, also from one that replaced it in its folder."""
+    return str(run.path), run.record.model_dump_json()
+
+
+@st.cache_resource(max_entries=_CACHED, show_spinner="Comparing", hash_funcs={Run: _identity})
+def _compare(run_a: Run, run_b: Run) -> Comparison:
+    return compare(run_a, run_b)
+
+
+@st.cache_resource(max_entries=_CACHED, show_spinner=False, hash_funcs={Run: _identity})
+def _reliability(run: Run) -> Reliability:
+    return reliability(run)
+
+
 def _names(runs: list[Run]) -> list[str]:
     """A for the baseline, B and on for the others: short, and alike on the whole page."""
     return [f"{chr(ord('A') + index)}: {run.record.config.model}" for index, run in enumerate(runs)]
 
 
 def _show_overview(runs: list[Run], names: list[str]) -> None:
-    settings, numbers = st.columns(2, gap="medium")
+    beside = len(runs) <= _SIDE_BY_SIDE
+    settings, numbers = st.columns(2, gap="medium") if beside else (st.container(), st.container())
     headers = {str(index): name for index, name in enumerate(names)}
     with settings:
         st.subheader("Settings that differ")
@@ -90,53 +120,84 @@ def _show_overview(runs: list[Run], names: list[str]) -> None:
             st.caption("None: the runs were set up alike.")
     with numbers:
         st.subheader("Numbers of each run", help="Each on its own scored peaks; runtime in seconds.")
-        columns = {key: st.column_config.NumberColumn(name, format="%.4g") for key, name in headers.items()}
-        table = metric_table(runs).rename(columns=str)
-        table["metric"] = table["metric"].map(metric_label)
+        columns = {key: st.column_config.TextColumn(name, alignment="right") for key, name in headers.items()}
+        table = metric_texts(runs).rename(columns=str)
         st.dataframe(
-            table, hide_index=True, column_config={"metric": "Metric", **columns}, placeholder=NOTHING, alt="Metrics"
+            table.assign(metric=table["metric"].map(metric_label)),
+            height="content",
+            hide_index=True,
+            column_order=["metric", *headers],
+            column_config={"metric": "Metric", **columns},
+            placeholder=NOTHING,
+            alt="Metrics",
         )
     left, right = st.columns(2, gap="medium")
-    curves = {name: reliability(run) for name, run in zip(names, runs, strict=True)}
+    curves = {name: _reliability(run) for name, run in zip(names, runs, strict=True)}
     tops = {name: run.peaks["probability"].to_numpy(dtype=float) for name, run in zip(names, runs, strict=True)}
     left.plotly_chart(draw_reliability(curves), height=FIGURE_PX, key="curves", alt="Reliability of each run")
     right.plotly_chart(draw_top_probabilities(tops), height=FIGURE_PX, key="tops", alt="Top probabilities")
 
 
-def _open_peak(key: str, ids: list[str], run_id: str) -> None:
-    for peak_id in row_ids(st.session_state[key], ids):
-        st.session_state["open_peak"] = {"run": run_id, "peak": peak_id}
+def _pick(peak_ids: list[str]) -> None:
+    """Keep the peak that was picked last in the URL."""
+    if peak_ids:
+        st.query_params["peak"] = peak_ids[-1]
 
 
-def _show_changed(found: Comparison, run_a: Run) -> None:
+def _row_picked(key: str, ids: list[str]) -> None:
+    _pick(row_ids(st.session_state[key], ids))
+
+
+def _point_picked(key: str) -> None:
+    _pick(point_ids(st.session_state[key]))
+
+
+def _show_changed(found: Comparison, key: str, other: str) -> None:
     changed = found.changed
     st.subheader(f"Peaks whose call changed: {len(changed)}")
     if not len(changed):
         st.caption("Both runs call every peak alike.")
         return
     cut = f" The first {MAX_ROWS} are listed." if len(changed) > MAX_ROWS else ""
-    st.caption(f"Select one to see it in A.{cut}")
-    key = f"changed {run_a.path.name}"
+    st.caption(f"The surest first. Select one, or a point above, to see it in both runs.{cut}")
     st.dataframe(
         changed.head(MAX_ROWS),
         hide_index=True,
         column_order=_CHANGED,
-        column_config=_PEAKS,
+        column_config=_peak_columns(other),
         key=key,
-        on_select=partial(_open_peak, key, changed["peak_id"].head(MAX_ROWS).tolist(), run_a.path.name),
+        on_select=partial(_row_picked, key, changed["peak_id"].head(MAX_ROWS).tolist()),
         selection_mode="single-row",
         alt="Changed peaks",
     )
-    target = st.session_state.pop("open_peak", None)
-    if target:
-        st.switch_page("pages/peaks.py", query_params=target)
+
+
+def _show_picked(found: Comparison, runs: tuple[Run, Run], names: tuple[str, str]) -> None:
+    """What both runs say of the peak of the URL, each with a link to its evidence."""
+    picked = found.peaks[found.peaks["peak_id"] == st.query_params.get("peak")]
+    if not len(picked):
+        return
+    peak = picked.iloc[0]
+    for column, key, run, name in zip(st.columns(2), "ab", runs, names, strict=True):
+        with column.container(border=True):
+            st.text(f"Peak {peak['peak_id']} in {name}")
+            call = peak[f"name_{key}"] if peak[f"call_{key}"] else NULL_NAME
+            st.text(DOT.join([call, f"probability {peak[f'probability_{key}']:.3f}", peak[f"decision_{key}"]]))
+            st.page_link(
+                "pages/peaks.py",
+                label=f"Why, in {name[0]}",
+                icon=":material/arrow_forward:",
+                query_params={"run": run.path.name, "peak": peak["peak_id"]},
+            )
 
 
 def _show_pair(run_a: Run, run_b: Run, names: tuple[str, str]) -> None:
-    found = compare(run_a, run_b)
+    found, other = _compare(run_a, run_b), names[1][0]
     if found.unpaired:
         st.warning("These two are not compared peak by peak.", icon=":material/link_off:")
         st.text(f"Why: {found.unpaired}.")
+        st.caption("Each run's own numbers are above; their differences would mix what was scored with how well.")
+        return
     metrics, agreement = st.columns([3, 2], gap="medium")
     with metrics:
         if found.n_paired:
@@ -145,16 +206,33 @@ def _show_pair(run_a: Run, run_b: Run, names: tuple[str, str]) -> None:
                 "it is beyond chance."
             )
         else:
-            st.caption("Each run on its own scored peaks, so that there are no differences.")
-        table = found.metrics.assign(metric=found.metrics["metric"].map(metric_label))
-        st.dataframe(table, hide_index=True, column_config=_DIFFERENCES, placeholder=NOTHING, alt="Paired differences")
-    if found.unpaired:
-        return
+            st.caption("No peak scores both runs, so that there are no differences.")
+        table = found.metrics.assign(
+            metric=found.metrics["metric"].map(metric_label), better=found.metrics["better"].replace("B", other)
+        )
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_config=_difference_columns(other),
+            placeholder=NOTHING,
+            alt="Paired differences",
+        )
     with agreement:
-        _show_agreement("Decisions: A in rows, B in columns", found.decisions, "Decision in A")
-        _show_agreement("Calls: A in rows, B in columns", found.calls, "Call in A")
-    st.plotly_chart(draw_against(found.peaks, *names), height=FIGURE_PX, key="against", alt="Probabilities A against B")
-    _show_changed(found, run_a)
+        _show_agreement(f"Decisions: A in rows, {other} in columns", found.decisions, "Decision in A")
+        _show_agreement(f"Calls: A in rows, {other} in columns", found.calls, "Call in A")
+    pair = f"{run_a.path.name} {run_b.path.name}"
+    st.plotly_chart(
+        draw_against(thinned(found.peaks, MAX_POINTS), *names),
+        height=FIGURE_PX,
+        key=f"against {pair}",
+        on_select=partial(_point_picked, f"against {pair}"),
+        selection_mode="points",
+        alt="Probabilities A against B",
+    )
+    if len(found.peaks) > MAX_POINTS:
+        st.caption(f"{MAX_POINTS} of {len(found.peaks)} peaks are drawn, evenly from the first to the last.")
+    _show_changed(found, f"changed {pair}", other)
+    _show_picked(found, (run_a, run_b), names)
 
 
 def _show_agreement(title: str, table: pd.DataFrame, rows: str) -> None:

@@ -20,7 +20,7 @@ from pages.shared.text import COLUMNS
 N_BARS = 10  # as many as fit beside the table
 PANEL_PX, FIELD_PX = 470, 168  # two fields side by side on a phone
 MAX_ROWS = 5000  # rows that can be selected are sent to the browser all at once
-MAX_POINTS = 10_000  # a browser without a graphics card draws more than this too slowly
+MAX_POINTS = 10_000  # without a graphics card, a browser draws more than this too slowly
 TABLE = (
     *("peak_id", "name", "probability", "decision", "adduct", "mz", "rt_min", "p_null", "entropy", "species"),
     *("n_candidates", "q_value", "is_labelled"),

@@ -19,6 +19,8 @@ SUPPORTING, OPPOSING = PALETTE[0], PALETTE[3]
 DECISIONS = {"accept": PALETTE[0], "review": PALETTE[1], "null": NULL}
 SCALE = [(0.0, PALETTE[0]), (0.5, PALETTE[5]), (1.0, PALETTE[1])]  # brightness grows; both ends stand out on any paper
 HATCH = "#FFFFFF"
+_LIGHT, _DARK = "#FFFFFF", "#14191F"
+_WITH_LIGHT_TEXT = frozenset({PALETTE[0]})  # the one colour on which white has more contrast than black
 
 
 def compound_colour(compound_id: str) -> str:
@@ -35,6 +37,11 @@ def compound_colours(compound_ids: Iterable[str]) -> list[str]:
     ids = list(compound_ids)
     colour = {compound_id: compound_colour(compound_id) for compound_id in set(ids)}
     return [colour[compound_id] for compound_id in ids]
+
+
+def text_colour(background: str) -> str:
+    """Colour of text on a colour of the palette; its contrast is at least 4.5."""
+    return _LIGHT if background in _WITH_LIGHT_TEXT else _DARK
 
 
 def series_colour(index: int) -> str:

@@ -21,11 +21,11 @@ def draw_against(peaks: pd.DataFrame, name_a: str, name_b: str) -> go.Figure:
     if not len(peaks):
         return empty("the two runs have no peaks in common")
     figure = go.Figure()
-    ends = [0.0, 1.0]
+    ends, around = [0.0, 1.0], [-0.02, 1.02]  # a point at 0 or 1 is seen whole
     for is_changed, label, colour in _GROUPS:
         rows = peaks[peaks["is_changed"] == is_changed]
-        calls = ["A: " + rows["name_a"].where(rows["call_a"] != "", "null")]
-        calls += ["B: " + rows["name_b"].where(rows["call_b"] != "", "null")]
+        calls = [f"{name_a}: " + rows["name_a"].where(rows["call_a"] != "", "null")]
+        calls += [f"{name_b}: " + rows["name_b"].where(rows["call_b"] != "", "null")]
         figure.add_trace(
             go.Scattergl(
                 x=rows["probability_a"].to_numpy(dtype=np.float32),
@@ -35,11 +35,11 @@ def draw_against(peaks: pd.DataFrame, name_a: str, name_b: str) -> go.Figure:
                 marker={"color": colour, "size": _POINT_SIZE, "opacity": 0.7},
                 customdata=rows["peak_id"].to_numpy(dtype=object),
                 hovertext=joined_lines(rows["peak_id"], *calls),
-                hovertemplate="%{hovertext}<br>A %{x:.3f}, B %{y:.3f}<extra></extra>",
+                hovertemplate="%{hovertext}<br>%{x:.3f} against %{y:.3f}<extra></extra>",
             )
         )
     equal = {"mode": "lines", "line": {"color": colours.INK, "dash": "dot"}, "hoverinfo": "skip", "showlegend": False}
     figure.add_trace(go.Scatter(x=ends, y=ends, **equal))
     style(figure, f"probability of the call in {plain(name_a)}", f"probability of the call in {plain(name_b)}")
-    figure.update_xaxes(range=ends)
-    return figure.update_yaxes(range=ends)
+    figure.update_xaxes(range=around)
+    return figure.update_yaxes(range=around)

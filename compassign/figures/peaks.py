@@ -64,8 +64,9 @@ def draw_bars(pieces: pd.DataFrame) -> go.Figure:
 def _candidates(rows: pd.DataFrame) -> go.Bar:
     names, adducts = plain_all(rows["name"].tolist()), plain_all(rows["adduct"].tolist())
     hover = [f"{name} {adduct}" for name, adduct in zip(names, adducts, strict=True)]
-    marker = {"color": colours.compound_colours(rows["compound_id"].tolist())}
-    bar = _pieces(rows, "candidates", hover, marker)
+    fill = colours.compound_colours(rows["compound_id"].tolist())
+    bar = _pieces(rows, "candidates", hover, {"color": fill})
+    bar.update(insidetextfont={"color": [colours.text_colour(colour) for colour in fill]})
     # a legend cannot show that each compound has a colour of its own
     return bar.update(text=names, textposition="inside", insidetextanchor="start", showlegend=False)
 

@@ -14,6 +14,8 @@ from compassign.queries.run_folder import Run
 from compassign.units import FloatArray
 
 METRICS = ("precision", "recall", "f1", "top1", "log_loss", "brier", "ece")
+_SMALL_IS_GOOD = frozenset({"log_loss", "brier", "ece"})
+_COUNTS = ("n_scored", "accepted_")  # beginnings of the names of whole numbers
 DECISIONS = ("accept", "review", "null")
 NORMAL_95 = 1.959963984540054  # half-width of a 95 % interval, in standard errors
 
@@ -25,8 +27,9 @@ class Comparison:
     unpaired : why the runs cannot be compared peak by peak, "" if they can; where they cannot, or nothing is scored in
         both, differences are NaN.
     settings : the settings that differ: setting, a, b. n_paired : peaks that score both runs.
-    metrics : metric, a, b, difference (b - a), low, high (95 % interval of the difference). Where runs are paired, a
-        and b are of the paired peaks alone, else of each run's own; ece has no interval.
+    metrics : metric, a, b, difference (b - a), low, high (95 % interval of the difference), better (`A` or `B` where
+        the interval leaves out 0, else ""). Where runs are paired, a and b are of the paired peaks alone, else of
+        each run's own; ece has no interval.
     calls : peaks by A's call (rows `compound`, `null`) and B's (columns `same`, `other compound`, `null`).
     decisions : peaks by A's decision (rows) and B's (columns), both in the order of DECISIONS.
     peaks : one row for each peak of both runs: peak_id, mz, rt_min, species, call_a, name_a, probability_a, decision_a,
@@ -101,6 +104,24 @@ def metric_table(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["metric", *range(len(runs))])
 
 
+def metric_texts(runs: Sequence[Run]) -> pd.DataFrame:
+    """`metric_table` as text, each number with the digits that are known of it, "" where there is none."""
+    table = metric_table(runs)
+    texts = [
+        [_text(str(name), float(value)) for value in row]
+        for name, row in zip(table["metric"], table.drop(columns="metric").to_numpy(), strict=True)
+    ]
+    return pd.DataFrame(texts, columns=list(range(len(runs)))).assign(metric=table["metric"])
+
+
+def _text(name: str, value: float) -> str:
+    if np.isnan(value):
+        return ""
+    if name.startswith(_COUNTS):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if name == "runtime_s" else f"{value:.3f}"
+
+
 def _flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, str]:
     """Nested settings with dotted names, as text."""
     flat: dict[str, str] = {}
@@ -133,7 +154,7 @@ def _own_metrics(run_a: Run, run_b: Run) -> pd.DataFrame:
     """Each run's own scores, without differences."""
     table = metric_table([run_a, run_b]).set_axis(["metric", "a", "b"], axis=1)
     own = table[table["metric"].isin(METRICS)]
-    return own.assign(difference=np.nan, low=np.nan, high=np.nan).reset_index(drop=True)
+    return own.assign(difference=np.nan, low=np.nan, high=np.nan, better="").reset_index(drop=True)
 
 
 def _paired_metrics(run_a: Run, a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
@@ -155,7 +176,11 @@ def _paired_metrics(run_a: Run, a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFram
         rows.append((name, value_a, value_b, difference, difference - half, difference + half))
     ece_a, ece_b = _ece(a), _ece(b)
     rows.append(("ece", ece_a, ece_b, ece_b - ece_a, np.nan, np.nan))
-    return pd.DataFrame(rows, columns=["metric", "a", "b", "difference", "low", "high"])
+    table = pd.DataFrame(rows, columns=["metric", "a", "b", "difference", "low", "high"])
+    low, high = table["low"], table["high"]
+    gain_low = low.mask(table["metric"].isin(_SMALL_IS_GOOD), -high)
+    gain_high = high.mask(table["metric"].isin(_SMALL_IS_GOOD), -low)
+    return table.assign(better=np.select([gain_low > 0.0, gain_high < 0.0], ["B", "A"], ""))
 
 
 def _parts(table: pd.DataFrame) -> dict[str, tuple[FloatArray, FloatArray]]:

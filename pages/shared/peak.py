@@ -21,7 +21,7 @@ CANDIDATE_COLUMNS = (
 )
 NEIGHBOUR_COLUMNS = ("peak_id", "name", "probability", "decision", "mz", "rt_min", "n_shared", "species")
 EVIDENCE_PX, NEIGHBOURS_PX = 330, 280
-NULL_NAME = "null (no library compound)"
+NULL_NAME = "null (no compound)"
 
 
 @st.fragment  # a step from peak to peak leaves table and figures above as they are

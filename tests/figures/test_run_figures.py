@@ -88,7 +88,8 @@ def test_runs_against_each_other(lookup_run: Run, prior_run: Run) -> None:
     assert set(changed.customdata) == set(found.changed["peak_id"])
     assert "<b>" not in "".join(changed.hovertext) + figure.layout.xaxis.title.text
     first = found.changed.set_index("peak_id")["name_a"]
-    assert f"<br>A: {plain(first[changed.customdata[0]]) or 'null'}<br>B: " in changed.hovertext[0]
+    call = plain(first[changed.customdata[0]]) or "null"
+    assert f"<br>look&lt;b&gt;up: {call}<br>prior: " in changed.hovertext[0]
     assert figure.layout.yaxis.title.text == "probability of the call in prior"
     assert diagonal.x == (0.0, 1.0)
     assert draw_against(found.peaks[:0], "a", "b").layout.annotations

@@ -72,7 +72,7 @@ def _show_run() -> None:
 
 
 def _say(done: Archived, what: str) -> None:
-    st.success(f"{what}: {done.n_runs} complete runs.", icon=":material/check:")
+    st.success(f"{what}.", icon=":material/check:")
     st.text("\n".join(done.lines(what)))
 
 
@@ -149,7 +149,7 @@ def _show_workspace() -> None:
         if st.button("Restore", key="restore", icon=":material/unarchive:", disabled=not _is_name(name)):
             _restore(file, output.absolute().parent / name)
             st.rerun()
-        st.caption("To look at it, start the dashboard with the environment variable `COMPASSIGN_OUTPUT` set to it.")
+        st.caption("Look at it with `compassign serve --output` and the path of the new folder.")
 
 
 def _is_name(text: str | None) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from compassign.figures import colours
-from compassign.figures.base import plain
+from compassign.figures.base import plain_lines
 from compassign.figures.calibration import draw_reliability, draw_top_probabilities
 from compassign.figures.peaks import draw_bars, draw_map
 from compassign.queries.calibration import reliability, why_unscored
@@ -19,7 +19,7 @@ from compassign.queries.run_folder import Run
 
 N_BARS = 20  # as many as fit on a page
 PAPER = "#FFFFFF"
-TITLE_PX = 90
+TITLE_PX = 130  # room for four lines above the legend
 
 
 def figure_files(run: Run, peaks: pd.DataFrame) -> list[ExportFile]:
@@ -44,20 +44,16 @@ def figure_files(run: Run, peaks: pd.DataFrame) -> list[ExportFile]:
 
 
 def _file(run: Run, stem: str, title: str, draw: Callable[[], go.Figure]) -> ExportFile:
-    return ExportFile(
-        f"{stem}{mark(run)}.html", f"{title}.", lambda: to_page(draw(), f"{title}, run {run.run_id}", warning(run))
-    )
+    lines = [title, f"run {run.run_id}", *([warning(run)] if warning(run) else [])]
+    return ExportFile(f"{stem}{mark(run)}.html", f"{title}.", lambda: to_page(draw(), lines, bool(warning(run))))
 
 
-def to_page(figure: go.Figure, title: str, note: str) -> bytes:
-    """A figure as a page of its own, its title above it; note : a warning that must go with it, or ""."""
-    text = plain(title) + (f"<br><b>{note}</b>" if note else "")
+def to_page(figure: go.Figure, lines: Sequence[str], is_warned: bool) -> bytes:
+    """A figure as a page of its own, under lines of text; is_warned : whether these say not to trust it."""
+    colour = colours.PALETTE[3] if is_warned else colours.INK
+    title = "<br>".join(map(plain_lines, lines))
     figure.update_layout(
-        title={
-            "text": text,
-            "font": {"size": 15, "color": colours.PALETTE[3] if note else colours.INK},
-            "yref": "container",
-        },
+        title={"text": title, "font": {"size": 15, "color": colour}, "yref": "container"},
         paper_bgcolor=PAPER,
         plot_bgcolor=PAPER,
         margin={"t": TITLE_PX},

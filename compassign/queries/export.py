@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from compassign.errors import InputError
 from compassign.queries.overview import dataset_name, verdict
-from compassign.queries.run_folder import ASSIGNMENTS_FILE, CANDIDATES_FILE, METRICS_FILE, Run
+from compassign.queries.run_folder import ASSIGNMENTS_FILE, CANDIDATES_FILE, CHECKS_FILE, METRICS_FILE, Run
 from compassign.report import RECORD_FILE, render_report
 
 LABELS_NAME = "labels.csv"
@@ -27,7 +27,7 @@ _NOT_CONVERGED = frozenset({"suspect", "failed"})
 _MEANINGS = {
     "suspect": "NOT CONVERGED: the sampler may have missed a part of the posterior: mind that at every number.",
     "failed": "NOT CONVERGED: the sampler did not find the posterior. Do not use these numbers.",
-    "converged": "Converged: the sampler explored the posterior.",
+    "converged": "The sampler explored the posterior.",
     "not sampled": "Nothing was sampled in this run, so there is nothing to converge.",
 }
 
@@ -88,12 +88,14 @@ def run_files(run: Run, with_people: bool = True) -> list[ExportFile]:
     def document(name: str, about: str, path: Path) -> ExportFile:
         return ExportFile(f"{name}{end}.json", about, lambda: _safe_document(path, without))
 
+    checks = document("predictive_checks", "Whether the data are like the fitted model's.", run.path / CHECKS_FILE)
     files = [
         table(
             "peak_assignments", "What each peak was called, how surely, and the decision.", run.path / ASSIGNMENTS_FILE
         ),
         table("candidates", "Every candidate of every peak, with its evidence.", run.path / CANDIDATES_FILE),
         document("assignment_metrics", "Verdict, scores and sampler statistics.", run.path / METRICS_FILE),
+        *([checks] if (run.path / CHECKS_FILE).is_file() else []),
         document("run", "The settings that repeat the run.", run.path / RECORD_FILE),
         ExportFile(f"report{end}.txt", "The report, as text.", lambda: render_report(run.path).encode("utf-8")),
     ]

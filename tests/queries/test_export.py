@@ -69,6 +69,7 @@ def test_the_tables_of_a_run_come_out_with_their_numbers(lookup_run: Run) -> Non
         assert files[name].make() == (lookup_run.path / path).read_bytes()
     assert json.loads(files["assignment_metrics.json"].make()) == lookup_run.metrics
     assert "lookup" in files["report.txt"].make().decode()
+    assert "predictive_checks.json" not in files
 
 
 def test_labels_and_records_lose_their_people_on_request(
@@ -93,6 +94,7 @@ def test_the_warning_goes_with_the_numbers(prior_run: Run) -> None:
     run = spoiled(prior_run)
     files = [*run_files(run), *figure_files(run, peak_table(run))]
     assert all(file.name.partition(".")[0].endswith("_suspect") for file in files)
+    assert "predictive_checks_suspect.json" in [file.name for file in files]
     note = readme(run, files).make().decode()
     assert note.index("VERDICT: suspect. NOT CONVERGED") < note.index("Files:")
     assert "  - one reason <b>more</b>\n" in note
@@ -130,7 +132,7 @@ def test_markup_in_a_name_cannot_leave_its_figure(lookup_run: Run) -> None:
     hostile = "</script><script>alert(1)</script>"
     run = replace(lookup_run, peaks=lookup_run.peaks.replace({"peak_id": {"p01": hostile}}))
     pages = [file.make() for file in figure_files(run, peak_table(run)) if file.name == "map.html"]
-    pages.append(to_page(go.Figure(), hostile, ""))
+    pages.append(to_page(go.Figure(), [hostile], is_warned=True))
     assert all(b"<script>alert" not in page for page in pages)
 
 

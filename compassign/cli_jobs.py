@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -57,11 +58,12 @@ def watch_queue(output: Path) -> None:
 def serve_dashboard(output: Path, host: str, port: int) -> NoReturn:
     """Become the dashboard's server, beside a watcher.
 
-    Raises InputError if the store cannot be used, or this installation has no dashboard.
+    Raises InputError if the store or the address cannot be used, or this installation has no dashboard.
     """
     app = Path(compassign.__file__).parents[1] / "app.py"
     if not app.is_file():
         raise InputError(f"{app}: not found; the dashboard is part of a clone of the repository, so start it in one")
+    _check_free(host, port)
     with _usable_store(output):
         if not is_watched(output):
             start_watcher(output)
@@ -70,6 +72,19 @@ def serve_dashboard(output: Path, host: str, port: int) -> NoReturn:
     options = ("--server.headless=true", f"--server.port={port}", f"--server.address={host}")
     command = [sys.executable, "-m", "streamlit", "run", app.name, *options]
     os.execv(sys.executable, command)  # noqa: S606  # no shell is wanted
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise InputError unless a server can listen there."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended is none
+            probe.bind((host, port))
+    except OSError as error:
+        raise InputError(
+            f"{host}:{port}: cannot be listened on ({error.strerror}); if a dashboard is open there, use it, "
+            "otherwise choose another --port"
+        ) from error
 
 
 @contextmanager

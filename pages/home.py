@@ -12,7 +12,7 @@ from compassign.queries.overview import RunSummary
 from compassign.store.runs import RunStore
 from pages.shared.current_run import output_folder
 from pages.shared.guard import begin
-from pages.shared.jobs import POLL_S, follow, open_store, show_progress, show_whether_watched
+from pages.shared.jobs import POLL_S, follow, open_store, show_progress, show_status, show_whether_watched
 from pages.shared.text import DOT, NOTHING, escaped
 
 N_SHOWN = 10
@@ -66,7 +66,9 @@ def _show_failed(store: RunStore, failed: list[RunEntry]) -> None:
     for entry in failed[:N_FAILED]:
         with st.container(border=True):
             about, link, away = st.columns([6, 1.5, 1.5], vertical_alignment="center")
-            about.markdown(f"**{escaped(entry.title)}** failed")
+            with about.container(horizontal=True, vertical_alignment="center"):
+                show_status("failed")
+                st.markdown(f"**{escaped(entry.title)}**")
             about.text(((entry.row and entry.row.error) or "No reason was recorded.").splitlines()[0])
             link.page_link(
                 "pages/runs.py", label="See why", icon=":material/error:", query_params={"run": entry.run_id}

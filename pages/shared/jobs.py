@@ -76,5 +76,8 @@ def _where(live: LiveRun) -> str:
 def show_whether_watched(entries: list[RunEntry]) -> None:
     """Where runs wait and nothing computes them, say so and offer to change that."""
     if any(entry.is_active for entry in entries) and not is_watched(output_folder()):
-        st.warning("Nothing sees to these runs: queued ones do not start.", icon=":material/pause_circle:")
+        st.warning(
+            "Nothing watches these runs: queued ones do not start, and one that dies is not noticed.",
+            icon=":material/pause_circle:",
+        )
         st.button("Start computing", on_click=start_watcher, args=[output_folder()], type="primary")

@@ -222,11 +222,11 @@ def test_a_run_whose_labels_have_changed_is_stale(
 def test_a_failed_run_is_on_home_until_it_is_put_away(store: RunStore) -> None:
     row = failed(store)
     app = open_page("home")
-    assert "failed" in shown(app)
+    assert "Failed" in shown(app)
     assert "second line" not in shown(app)
     app.button(key=f"put away {row.id}").click().run()
     assert store.get(row.id).archived
-    assert "failed" not in shown(app)
+    assert "Failed" not in shown(app)
 
 
 def test_the_zip_holds_the_files_of_the_run_only(lookup_folder: Path, tmp_path: Path) -> None:

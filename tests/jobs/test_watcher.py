@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -108,4 +109,13 @@ def test_an_installation_without_a_dashboard_says_where_it_is(tmp_path: Path, mo
     result = CliRunner().invoke(app, ["serve", "--output", str(tmp_path / "output")])
     assert result.exit_code == 2
     assert "app.py: not found; the dashboard is part of a clone" in result.stderr
+    assert not (tmp_path / "output").exists()
+
+
+def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(app, ["serve", "--output", str(tmp_path / "output"), "--port", port])
+    assert result.exit_code == 2
+    assert f"127.0.0.1:{port}: cannot be listened on (Address already in use); if a dashboard is open" in result.stderr
     assert not (tmp_path / "output").exists()

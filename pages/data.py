@@ -17,7 +17,7 @@ from pages.shared.text import DOT, complain
 from pages.shared.upload import show_add, show_open_uploads
 
 MAX_NAMES = 20  # species that are named
-MAP_PX, HISTOGRAM_PX = 560, 270
+MAP_PX, HISTOGRAM_PX, METRIC_PX = 560, 270, 130
 _CHOICE = "data_choice"
 _KINDS = {"demo": "demonstration", "folder": "in this workspace", "path": "folder on this machine"}
 _HELP = {
@@ -84,9 +84,9 @@ def _remove(output: Path, source: Source) -> None:
 
 
 def _show_counts(found: Glance) -> None:
-    places = st.columns(len(found.counts))
-    for place, (name, count) in zip(places, found.counts.items(), strict=True):
-        place.metric(name, f"{count:,}", help=_HELP.get(name), border=True)
+    with st.container(horizontal=True):  # two a row on a phone
+        for name, count in found.counts.items():
+            st.metric(name, f"{count:,}", help=_HELP.get(name), border=True, width=METRIC_PX)
     polarity = DOT.join(f"{count:,} {name}" for name, count in found.polarity.items())
     more = f" and {len(found.species) - MAX_NAMES} more" if len(found.species) > MAX_NAMES else ""
     about = [f"{name}: {value}" for name, value in found.about.items() if name != "name"]

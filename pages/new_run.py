@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -238,8 +237,10 @@ def _show_launch(output: Path, found: list[RunConfig], reason: str) -> None:
 
 
 def _show_dataset(found: Glance) -> None:
-    counts: list[Any] = [f"{count:,} {name.lower()}" for name, count in found.counts.items() if count]
-    st.caption(f"{escaped(DOT.join(counts))}{DOT}{found.n_with_candidates:,} peaks have a compound of their mass")
+    st.caption(
+        f"{found.counts['Peaks']:,} peaks, {found.counts['Compounds']:,} compounds. "
+        f"{found.n_with_candidates:,} peaks have a compound of their mass."
+    )
 
 
 def show() -> None:

@@ -43,7 +43,7 @@ def load_dataset(directory: Path) -> Dataset:
     folder = Path(directory)
     if not folder.is_dir():
         state = "is a file" if folder.exists() else "does not exist"
-        raise InputError(f"{folder}: {state}, expected a folder with peaks.csv and compounds.csv")
+        raise InputError([Problem.at(Place(str(folder)), state, "a folder with peaks.csv and compounds.csv")])
     raws: dict[str, RawTable] = {}
     findings = Findings()
     for table in TABLE_NAMES:

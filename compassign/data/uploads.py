@@ -26,7 +26,7 @@ from compassign.tables import REQUIRED_TABLES, RULES, TABLE_NAMES
 ENDINGS = (".csv", ".parquet")
 KNOWN_FILES = frozenset([META_FILE, *(f"{table}{ending}" for table in TABLE_NAMES for ending in ENDINGS)])
 MAX_ENTRIES = 1000  # of a zip; a dataset has eight files, and a study's folder some more that are left out
-MAX_BYTES = 1_000_000_000  # of all files unpacked; 100,000 peaks are about 10 MB
+MAX_BYTES = 300_000_000  # of all files unpacked, which read take ten times that; 100,000 peaks are about 10 MB
 MAX_RATIO = 200  # of unpacked to packed size; tables of measurements shrink to a quarter, a bomb to a thousandth
 _RATIO_FROM_BYTES = 10_000_000  # small files may well be nearly empty
 _SECONDS_PER_MIN = 60.0

@@ -11,7 +11,7 @@ from compassign.queries.datasets import Glance, glance, problem_table
 from pages.shared.text import NOTHING
 
 _CACHED = 8
-_ROW_PX, _MOST_PX = 36, 420
+_ROW_PX, _MOST_PX = 35, 420
 _PROBLEMS = {
     "file": st.column_config.TextColumn("File", width=130),
     "row": st.column_config.NumberColumn("Row", width=60, format="%d", help="Line of the file; the header is row 1."),

@@ -110,12 +110,15 @@ def _show_draws(draws: Draws, table: pd.DataFrame, key: str) -> None:
 
 
 def _show_energy(run: Run) -> None:
-    """The energy of the sampler, where the run was sampled."""
-    st.subheader("Energy", help="Where it moves much less from draw to draw than it varies, tails are not reached.")
+    """The energy of the assignment's sampler, where there was one."""
     try:
+        draws, _ = _read(run, run.path, run.record.started, "Assignment")
         energy = read_energy(run)
     except InputError:
-        return  # was said above
+        return  # the parameters say what is wrong with the file
+    if not draws.names:
+        return
+    st.subheader("Energy", help="Where it moves much less from draw to draw than it varies, tails are not reached.")
     if not energy.values.size:
         st.info("The energy of the sampler was not stored with this run: run it again to see it.")
         return
@@ -136,7 +139,7 @@ def _show_known_rts(run: Run) -> None:
     st.plotly_chart(draw_known_rts(known), height=FIGURE_PX, key="known rts", alt="Known retention times")
     st.caption(
         "Where predictions are honest, about 1 in 20 of those not given lies beyond 2 SDs; those that the predictions "
-        "learned from lie nearer. Drift between injections is not taken off."
+        "learned from tend to lie nearer. Drift between injections is not taken off."
     )
 
 

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +21,7 @@ LABELS_NAME = "labels.csv"
 README_NAME = "README.txt"
 PEOPLE = frozenset({"annotator", "owner"})
 """Columns and keys that name people."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet may take for a formula. Source: OWASP, CSV injection
+_FORMULA = frozenset("=+-@\t\r")  # what a spreadsheet may take for a formula. Source: OWASP, CSV injection
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf)", re.IGNORECASE)
 _NOT_CONVERGED = frozenset({"suspect", "failed"})
 _MEANINGS = {
@@ -43,7 +43,7 @@ class ExportFile:
 
 def safe_cell(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe, numbers stay."""
-    return f"'{cell}" if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell
+    return f"'{cell}" if cell[:1] in _FORMULA and not _NUMBER.fullmatch(cell) else cell
 
 
 def safe_table(path: Path, without: frozenset[str] = frozenset()) -> bytes:
@@ -55,11 +55,14 @@ def safe_table(path: Path, without: frozenset[str] = frozenset()) -> bytes:
     writer = csv.writer(to, lineterminator="\n")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
+            rows: Iterator[list[str]] = csv.reader(file)
             header = next(rows, [])
             kept = [at for at, name in enumerate(header) if name.strip().lower() not in without]
             writer.writerow([safe_cell(header[at]) for at in kept])
-            writer.writerows([safe_cell(row[at]) for at in kept if at < len(row)] for row in rows)
+            if len(kept) < len(header):
+                rows = ([row[at] for at in kept if at < len(row)] for row in rows)
+            # most cells need no call, which saves half of the time of a large table
+            writer.writerows([safe_cell(cell) if cell[:1] in _FORMULA else cell for cell in row] for row in rows)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be exported ({error})") from error
     return to.getvalue().encode("utf-8")

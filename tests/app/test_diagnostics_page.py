@@ -43,9 +43,7 @@ def test_a_sampled_run_shows_its_energy(own_run: Path) -> None:
     assert "not stored" not in shown(app)
 
 
-def test_a_run_without_sampling_says_so_and_shows_no_energy(
-    own_run: Path, tmp_path: Path, lookup_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_without_sampling_says_so_and_shows_no_energy(own_run: Path, tmp_path: Path, lookup_folder: Path) -> None:
     run = add_run(tmp_path, "unsampled", lookup_folder)
     edit_json(run / "results" / "assignment_metrics.json", lambda m: m.update(verdict="converged", sampler={}))
     app = open_page("diagnostics", run="unsampled")
@@ -53,6 +51,13 @@ def test_a_run_without_sampling_says_so_and_shows_no_energy(
     assert "No parameter of the assignment was sampled" in shown(app)
     assert "Energy" not in [heading.value for heading in app.subheader]
     assert not app.metric
+
+
+def test_a_model_whose_rt_stage_alone_was_sampled_has_no_energy() -> None:
+    app = open_page("diagnostics", run=LOOKUP)
+    assert "No parameter of the assignment was sampled" in shown(app)
+    assert app.metric
+    assert "Energy" not in [heading.value for heading in app.subheader]
 
 
 def test_the_rt_stage_is_shown_on_request_and_said_to_be_missing(own_run: Path) -> None:

@@ -199,6 +199,7 @@ def show() -> None:
     show_whether_watched(entries)
     left = _chosen(entries)
     if left:
+        st.caption("Select a row to see a run, what it found and what can be done with it.")
         _show_table(left)
     else:
         st.info("No run is as the filter above asks for.")

@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from compassign.cli_options import DEFAULT_OUTPUT, OUTPUT_VARIABLE
 from compassign.errors import InputError
 from compassign.queries.overview import RunSummary, Verdict, list_runs, verdict
 from compassign.queries.peaks import peak_table
 from compassign.queries.run_folder import Run, load_run
 from pages.shared.text import complain, escaped
 
-OUTPUT_VARIABLE = "COMPASSIGN_OUTPUT"
 _LAST, _CHOICE = "last_run", "run_choice"
 _CACHED_RUNS = 6
 _MEANINGS = {
@@ -25,7 +25,7 @@ _MEANINGS = {
 
 def output_folder() -> Path:
     """The folder whose runs are shown."""
-    return Path(os.environ.get(OUTPUT_VARIABLE) or "output")
+    return Path(os.environ.get(OUTPUT_VARIABLE) or DEFAULT_OUTPUT)
 
 
 def show_no_runs() -> None:

@@ -72,13 +72,13 @@ def show_actions(store: RunStore, entry: RunEntry) -> None:
         )
         if entry.summary:
             st.download_button(
-                "Download",
+                "Download as zip",
                 partial(zip_run, entry.path),
                 file_name=f"{entry.run_id}.zip",
                 mime="application/zip",
                 on_click="ignore",
                 icon=":material/download:",
-                help="All files of this run in one zip.",
+                help="All files of this run.",
             )
         archive = "Bring back" if entry.is_archived else "Archive"
         st.button(archive, icon=":material/archive:", on_click=_put_away, args=[store, entry, not entry.is_archived])

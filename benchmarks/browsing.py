@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,20 +41,23 @@ class Server:
 
 
 @contextmanager
-def serving(output: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A fresh server of an output folder, stopped at the end; raises TimeoutError where it does not start."""
+def serving(output: Path, *options: str) -> Iterator[Server]:
+    """A fresh server of an output folder, stopped at the end; raises TimeoutError where it does not start.
+
+    options : further ones of `streamlit run`.
+    """
     port = free_port()
-    options = ("--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none")
+    usual = ("--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none")
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+        [sys.executable, "-m", "streamlit", "run", "app.py", *usual, *options],
         cwd=ROOT,
-        env={**os.environ, "COMPASSIGN_OUTPUT": str(output), **(environment or {})},
+        env={**os.environ, "COMPASSIGN_OUTPUT": str(output)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{address}/_stcore/health")
+        wait_for(f"{address}/_stcore/health")
         yield Server(address, server.pid)
     finally:
         server.terminate()
@@ -68,7 +71,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for(url: str) -> None:
+def wait_for(url: str) -> None:
+    """Wait until an address answers; raises TimeoutError if it does not."""
     end = time.monotonic() + START_S
     while time.monotonic() < end:
         try:
@@ -81,10 +85,10 @@ def _wait_for(url: str) -> None:
 
 @contextmanager
 def browsing() -> Iterator[Browser]:
-    """Chromium without a window; leaves the program if there is none."""
+    """Chromium without a window; raises FileNotFoundError if there is none."""
     chromium = shutil.which("chromium")
     if not chromium:
-        raise SystemExit("this needs chromium: apt-get install chromium")
+        raise FileNotFoundError("chromium, which this needs: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield browser

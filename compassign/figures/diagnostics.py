@@ -13,7 +13,7 @@ from compassign.units import FloatArray, IntArray
 UNLIKELY = 0.01  # as in the report: p-values below it, or above 1 minus it, are a misfit
 ROW_PX, AROUND_PX = 36, 110
 N_ENERGY_BINS = 40
-MIN_REACH_SD = 4.0  # of the predictive density that is drawn
+MIN_REACH_SD, RT_BIN_SD = 4.0, 0.5  # of the predictive density that is drawn, and of the bins on it
 _STATISTICS = {
     "median_ppm": "median error, ppm",
     "iqr_ppm": "middle half of errors, ppm",
@@ -80,36 +80,47 @@ def draw_energy(energy: FloatArray) -> go.Figure:
 
 
 def draw_known_rts(known: pd.DataFrame) -> go.Figure:
-    """Observed RTs of peaks whose compound is known, on the predictive density.
+    """How far RTs of peaks whose compound is known lie from their predictions, on the predictive density.
 
-    known : of `compassign.queries.known_rt.known_rts`. Each point carries its peak_id as customdata.
+    known : of `compassign.queries.known_rt.known_rts`. Each peak is a point below the axis, with its peak_id as
+    customdata.
     """
     if not len(known):
         return empty("no peak has both a known compound and a predicted RT")
-    reach = max(MIN_REACH_SD, float(known["rt_z"].abs().max()) + 0.5)
+    reach = np.ceil(max(MIN_REACH_SD, float(known["rt_z"].abs().max())))
     grid = np.linspace(-reach, reach, 201)
     figure = go.Figure()
     line = {"color": colours.INK, "dash": "dot"}
     figure.add_trace(go.Scatter(x=grid, y=_normal(grid), mode="lines", name="predicted", line=line, hoverinfo="skip"))
-    for is_given, label, colour, symbol in (
-        (False, "not given to the fit", colours.PALETTE[0], "circle"),
-        (True, "learned from", colours.PALETTE[1], "diamond"),
+    edges = np.arange(-reach, reach + RT_BIN_SD, RT_BIN_SD)
+    for is_given, label, colour, below in (
+        (False, "not given to the fit", colours.PALETTE[0], -0.02),
+        (True, "learned from", colours.PALETTE[1], -0.05),
     ):
         rows = known[known["is_given"] == is_given]
-        z = rows["rt_z"].to_numpy(dtype=np.float64)
-        points = go.Scatter(
-            x=z,
-            y=_normal(z),
-            mode="markers",
-            name=f"{label}, {z.size}",
-            marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.7},
-            customdata=rows["peak_id"].to_numpy(dtype=object),
-            hovertext=joined_lines(rows["peak_id"], rows["name"], rows["adduct"]),
-            hovertemplate="%{hovertext}<br>%{x:+.2f} SD<extra></extra>",
-            showlegend=bool(z.size),
-        )
-        figure.add_trace(points)
+        if len(rows):
+            figure.add_traces([_density(rows, edges, label, colour), _points_below(rows, colour, below)])
     return style(figure, "observed - predicted RT, predictive SDs", "density")
+
+
+def _density(rows: pd.DataFrame, edges: FloatArray, label: str, colour: str) -> go.Scatter:
+    density = np.histogram(rows["rt_z"].to_numpy(dtype=np.float64), edges, density=True)[0]
+    line = {"shape": "hv", "color": colour}
+    name = f"{label}, {len(rows)}"
+    return go.Scatter(x=edges, y=np.append(density, density[-1]), mode="lines", name=name, line=line, hoverinfo="skip")
+
+
+def _points_below(rows: pd.DataFrame, colour: str, below: float) -> go.Scatter:
+    return go.Scatter(
+        x=rows["rt_z"].to_numpy(dtype=np.float64),
+        y=np.full(len(rows), below),
+        mode="markers",
+        marker={"color": colour, "symbol": "line-ns-open", "size": 8},
+        customdata=rows["peak_id"].to_numpy(dtype=object),
+        hovertext=joined_lines(rows["peak_id"], rows["name"], rows["adduct"]),
+        hovertemplate="%{hovertext}<br>%{x:+.2f} SD<extra></extra>",
+        showlegend=False,
+    )
 
 
 def _normal(z: FloatArray) -> FloatArray:

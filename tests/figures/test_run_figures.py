@@ -138,11 +138,12 @@ def test_energy_is_drawn_beside_its_moves(rng: np.random.Generator) -> None:
 def test_known_rts_lie_on_the_predicted_density(lookup_run: Run) -> None:
     known = known_rts(lookup_run)
     known["name"] = HOSTILE
-    others, given = draw_known_rts(known).data[1:]
+    curve, others, _, given, points = draw_known_rts(known).data
     n_given = int(known["is_given"].sum())
     assert (given.name, others.name) == (f"learned from, {n_given}", f"not given to the fit, {len(known) - n_given}")
-    assert list(given.customdata) == known.loc[known["is_given"], "peak_id"].tolist()
-    assert plain(HOSTILE) in given.hovertext[0]
-    curve = draw_known_rts(known).data[0]
-    assert max(others.y) <= max(curve.y) == pytest.approx(0.3989, abs=1e-4)
+    assert list(points.customdata) == known.loc[known["is_given"], "peak_id"].tolist()
+    assert plain(HOSTILE) in points.hovertext[0]
+    assert max(curve.y) == pytest.approx(0.3989, abs=1e-4)
+    for histogram in (others, given):  # a density, as the curve is
+        assert np.sum(np.diff(histogram.x) * histogram.y[:-1]) == pytest.approx(1.0)
     assert "no peak" in draw_known_rts(known.head(0)).layout.annotations[0].text

@@ -40,6 +40,8 @@ def test_own_data_are_handed_in_and_runs_launched(browser: Browser, store: RunSt
         page.locator("input[type=file]").first.set_input_files(study)
         page.get_by_role("button", name="Check and add").click(timeout=WAIT_MS)
         expect(page).to_have_url(f"{address}/data?data=simulated", timeout=WAIT_MS)
+        expect(page.get_by_text("Delete this dataset")).to_be_visible(timeout=WAIT_MS)  # not the demonstration's page
+        settle(page)
         expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=WAIT_MS)
         page.get_by_role("link", name="New run on this dataset").click()
         expect(page.get_by_text("What it takes")).to_be_visible(timeout=WAIT_MS)

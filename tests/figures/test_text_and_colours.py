@@ -90,3 +90,8 @@ def test_an_empty_figure_says_why(message: str) -> None:
     figure = empty(message)
     assert figure.layout.annotations[0].text == plain(message)
     assert figure.layout.xaxis.visible is False
+
+
+@pytest.mark.parametrize("colour", [*colours.PALETTE, colours.NULL])
+def test_text_on_a_colour_can_be_read(colour: str) -> None:
+    assert contrast(colours.text_colour(colour), colour) > 4.5

@@ -10,7 +10,7 @@ import pytest
 from big_run import big_run
 
 from compassign.queries.calibration import scores
-from compassign.queries.compare import NORMAL_95, compare, differing_settings, metric_table
+from compassign.queries.compare import NORMAL_95, compare, differing_settings, metric_table, metric_texts
 from compassign.queries.run_folder import Run
 
 pytest_plugins = ["example_runs"]
@@ -126,6 +126,19 @@ def test_each_run_has_its_own_numbers(lookup_run: Run, prior_run: Run) -> None:
         [replace(lookup_run, metrics={"precision": None, "fdr": {"0.05": None}, "runtime_s": 3})]
     ).set_index("metric")
     assert empty[0].isna().all()
+
+
+def test_the_better_run_is_named_only_beyond_chance(lookup_run: Run, prior_run: Run) -> None:
+    for row in compare(lookup_run, prior_run).metrics.to_dict("records"):
+        is_beyond = row["low"] > 0.0 or row["high"] < 0.0
+        gain = -row["difference"] if row["metric"] in {"log_loss", "brier", "ece"} else row["difference"]
+        assert row["better"] == (("B" if gain > 0.0 else "A") if is_beyond else "")
+
+
+def test_numbers_are_written_with_the_digits_that_are_known(lookup_run: Run) -> None:
+    metrics = {"precision": 0.25, "n_scored": 1234, "runtime_s": {"fit": 1.26}}
+    texts = metric_texts([replace(lookup_run, metrics=metrics)]).set_index("metric")[0]
+    assert texts[["precision", "recall", "n_scored", "runtime_s"]].tolist() == ["0.250", "", "1,234", "1.3"]
 
 
 def test_fifty_thousand_peaks_stay_quick() -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from compassign.config import RunConfig
 from compassign.data.workspace import Source, list_sources
-from compassign.errors import CompAssignError, InputError
-from compassign.jobs.launcher import enqueue, start_queued
+from compassign.errors import InputError
 from compassign.queries.cost import disk_problem, estimate, total
 from compassign.queries.datasets import Glance
 from compassign.queries.run_settings import (
@@ -27,10 +24,10 @@ from compassign.queries.run_settings import (
     preset_sampler,
     wish_of,
 )
-from compassign.store.runs import RunStore
 from pages.shared.current_run import output_folder
 from pages.shared.datasets import read_glance, show_problems
 from pages.shared.guard import begin, person
+from pages.shared.launch import Order, launch_once
 from pages.shared.settings import ask_advanced
 from pages.shared.text import DOT, complain, escaped
 
@@ -50,17 +47,6 @@ _PRESET_WORDS = {
     STANDARD: "for results that you keep",
     "thorough": "where a standard run did not converge, or for a publication",
 }
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What a click on Launch starts."""
-
-    form: str
-    output: Path
-    configs: Sequence[RunConfig]
-    title: str
-    owner: str
 
 
 def _fill_in(sources: list[Source], output: Path) -> list[Source]:
@@ -174,29 +160,12 @@ def _show_cost(output: Path, found: list[RunConfig], n_peaks: int) -> str:
     return disk_problem(output, costs)
 
 
-def _launch(order: _Order) -> None:
-    """Queue the runs of a form, once however often it is clicked, and start what there is a place for."""
+def _launch(order: Order) -> None:
     started: dict[str, list[str]] = st.session_state.setdefault(_STARTED, {})
-    # From here to the end of the queueing nothing of Streamlit is touched: a second click could interrupt it there.
-    if order.form not in started:
-        started[order.form] = []
-        refusal = _queue(order, started[order.form])
-        if refusal:
-            st.session_state[_REFUSED] = refusal
+    refusal = launch_once(order, started)
+    if refusal:
+        st.session_state[_REFUSED] = refusal
     st.session_state[_FORM] = order.form  # a second click follows the first to the list of runs
-
-
-def _queue(order: _Order, run_ids: list[str]) -> str:
-    """Fill in the ids of what was queued; returns why not all was ("" if it was)."""
-    try:
-        store = RunStore.open(order.output)
-        for config in order.configs:
-            title = f"{order.title} ({config.model})" if order.title and len(order.configs) > 1 else order.title
-            run_ids.append(enqueue(store, config, title, order.owner).id)
-        start_queued(store, order.output)
-    except CompAssignError as error:
-        return str(error)
-    return ""
 
 
 def _follow() -> None:
@@ -223,7 +192,7 @@ def _show_started() -> None:
 
 
 def _show_launch(output: Path, found: list[RunConfig], reason: str) -> None:
-    order = _Order(
+    order = Order(
         st.session_state.setdefault(_FORM, uuid.uuid4().hex),
         output,
         found,

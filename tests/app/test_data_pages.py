@@ -18,6 +18,7 @@ from compassign.queries import cost
 from compassign.store.database import URL_VARIABLE
 from compassign.store.records import RunRow
 from compassign.store.runs import RunStore
+from pages.shared.launch import Order, launch_once
 
 pytest_plugins = ["example_runs"]
 
@@ -32,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An output folder of its own; what is launched is only queued, not computed."""
     monkeypatch.delenv(URL_VARIABLE, raising=False)
     monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path))
-    monkeypatch.setattr("compassign.jobs.launcher.start_queued", lambda store, output: [])
+    monkeypatch.setattr("pages.shared.launch.start_queued", lambda store, output: [])
     monkeypatch.setattr("pages.shared.jobs.is_watched", lambda output: True)
     return tmp_path
 
@@ -204,6 +205,15 @@ def test_the_form_launches_one_run_however_often_it_is_clicked(folder: Path) -> 
     assert Path(row.config["data"]) == folder / "datasets" / "study"
     app.run()
     assert len(rows(folder)) == 1
+
+
+def test_a_form_starts_its_runs_once_and_the_next_form_its_own(folder: Path) -> None:
+    configs = [RunConfig(model="lookup"), RunConfig(model="softmax")]
+    started: dict[str, list[str]] = {}
+    orders = [Order(form, folder, configs, "both", "ada") for form in ("first", "first", "second", "first")]
+    assert [launch_once(order, started) for order in orders] == [""] * 4
+    assert sorted(row.id for row in rows(folder)) == sorted([*started["first"], *started["second"]])
+    assert sorted(row.title for row in rows(folder)) == ["both (lookup)", "both (lookup)", *["both (softmax)"] * 2]
 
 
 def test_several_models_are_several_runs_and_are_linked_afterwards(folder: Path) -> None:

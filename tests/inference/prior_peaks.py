@@ -7,6 +7,7 @@ out as that of a compound, so that no listed peak lies where the null has densit
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import stats
 
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms import mass, presence, retention
+from compassign.models.terms.presence import centring, zero_sum_basis
 from compassign.units import BoolArray, FloatArray, IntArray
 
 N_PEAKS, N_GROUPS, N_ADDUCTS, N_SPECIES, N_INJECTIONS = 160, 24, 3, 3, 4
@@ -75,8 +77,9 @@ class _Design:
 
 def draw_replication(rng: np.random.Generator, world: World) -> Replication:
     """Draw parameters, an option for every peak by its weight, then mass error and RT by the option's densities."""
-    truth = draw_parameters(rng)
     design = _draw_design(rng, world)
+    informed = centring(np.bincount(design.adduct[design.peak], minlength=N_ADDUCTS))
+    truth = draw_parameters(rng, informed)
     offset, scale = _of_mass(truth, world, design.injection)
     low = np.fmax(offset - world.max_mass_z * scale, -WINDOW_PPM)
     high = np.fmin(offset + world.max_mass_z * scale, WINDOW_PPM)
@@ -93,12 +96,15 @@ def draw_replication(rng: np.random.Generator, world: World) -> Replication:
     at_source = centre + np.hypot(truth["rt_noise_min"], design.rt_pred_sd_min[source]) * rng.standard_t(4, N_PEAKS)
     rt_min = np.where(is_background | is_twin, RT_LAW.rvs(N_PEAKS, random_state=rng), at_source)
     problem = _problem(design, place_ppm, rt_min)
-    truth["group_z"] = truth["group_z"][problem.groups_in_play[0]]
-    return Replication(problem, truth, is_background | is_twin)
+    return Replication(problem, _as_sampled(truth, problem, informed), is_background | is_twin)
 
 
-def draw_parameters(rng: np.random.Generator) -> dict[str, FloatArray]:
-    """Every free variable from its prior, in the order in which they depend on each other."""
+def draw_parameters(rng: np.random.Generator, informed: FloatArray) -> dict[str, FloatArray]:
+    """Every parameter from its prior, in the order in which they depend on each other; groups and adducts as effects.
+
+    informed : (N_ADDUCTS,) weights with which the effects of adducts sum to zero.
+    """
+    axis = informed / np.linalg.norm(informed)
     group_sd, adduct_sd, species_sd = np.exp(rng.normal(np.log(presence.EFFECT_SD), presence.POOL_WIDTH, 3))
     offset_mean = rng.normal(0.0, mass.OFFSET_SD_PPM)
     offset_sd = rng.lognormal(np.log(mass.POOL_OFFSET_PPM), mass.POOL_WIDTH)
@@ -108,9 +114,9 @@ def draw_parameters(rng: np.random.Generator) -> dict[str, FloatArray]:
     values = {
         "alpha": rng.normal(presence.ALPHA_MEAN, presence.ALPHA_SD),
         "group_sd": group_sd,
-        "group_z": rng.normal(size=N_GROUPS),
+        "group_effect": rng.normal(0.0, group_sd, N_GROUPS),
         "adduct_sd": adduct_sd,
-        "adduct_z": rng.normal(0.0, np.sqrt(adduct_sd), N_ADDUCTS - 1),
+        "adduct_effect": _without(axis, rng.normal(0.0, adduct_sd, N_ADDUCTS)),
         "species_sd": species_sd,
         "species_effect": _sum_to_zero(rng.normal(0.0, species_sd, N_SPECIES)),
         "known_in_effect": rng.normal(presence.KNOWN_IN_MEAN, presence.KNOWN_IN_SD),
@@ -129,6 +135,23 @@ def draw_parameters(rng: np.random.Generator) -> dict[str, FloatArray]:
 
 def _sum_to_zero(values: FloatArray) -> FloatArray:
     return np.asarray(values - values.mean())
+
+
+def _without(axis: FloatArray, values: FloatArray) -> FloatArray:
+    """The values less their part along a direction of length 1."""
+    return np.asarray(values - axis * (axis @ values))
+
+
+def _as_sampled(
+    truth: Mapping[str, FloatArray], problem: AssignmentProblem, informed: FloatArray
+) -> dict[str, FloatArray]:
+    """The truth in the coordinates of the sampler."""
+    others = {name: value for name, value in truth.items() if name not in {"group_effect", "adduct_effect"}}
+    groups, group = problem.groups_in_play
+    centred = centring(np.bincount(group))
+    group_z = centred * truth["alpha"] + truth["group_effect"][groups] * truth["group_sd"] ** (centred - 1.0)
+    contrasts = zero_sum_basis(informed, 0).T @ truth["adduct_effect"]
+    return {**others, "group_z": group_z, "adduct_z": contrasts * truth["adduct_sd"] ** (informed[1:] - 1.0)}
 
 
 def _draw_design(rng: np.random.Generator, world: World) -> _Design:
@@ -169,9 +192,8 @@ def _of_mass(truth: dict[str, FloatArray], world: World, injection: IntArray) ->
 def _log_weight(truth: dict[str, FloatArray], design: _Design) -> FloatArray:
     """(n_slots,) against the background of one window."""
     adduct, species = design.adduct[design.peak], design.species[design.peak]
-    eta = truth["alpha"] + truth["group_sd"] * truth["group_z"][design.group] + ADDUCT_LOG_WEIGHT[adduct]
-    adduct_effect = np.sqrt(truth["adduct_sd"]) * truth["adduct_z"]
-    eta = eta + np.append(0.0, adduct_effect)[adduct] + truth["species_effect"][species]
+    eta = truth["alpha"] + truth["group_effect"][design.group] + ADDUCT_LOG_WEIGHT[adduct]
+    eta = eta + truth["adduct_effect"][adduct] + truth["species_effect"][species]
     return np.asarray(eta + truth["known_in_effect"] * design.is_known_in)
 
 

@@ -15,6 +15,7 @@ from assignment_problems import SLOT_FIELDS
 from scipy import stats
 
 from compassign.models.problem import AssignmentProblem
+from compassign.models.terms.presence import centring, zero_sum_basis
 from compassign.units import BoolArray, FloatArray, IntArray
 
 N_GROUPS, N_ADDUCTS, N_SPECIES, N_INJECTIONS = 40, 3, 3, 4
@@ -24,7 +25,7 @@ TRUTH: Mapping[str, FloatArray] = {
     "alpha": np.array(-0.4),
     "group_sd": np.array(0.8),
     "adduct_sd": np.array(0.9),
-    "adduct_z": np.array([0.4, -0.8]) / np.sqrt(0.9),
+    "adduct_z": np.array([0.4, -0.8]),
     "species_sd": np.array(0.6),
     "species_effect": np.array([-0.5, 0.1, 0.4]),
     "known_in_effect": np.array(1.2),
@@ -69,8 +70,9 @@ def simulate_peaks(
     slots = _draw_slots(rng, n_peaks)
     group_effect = truth["group_sd"] * rng.normal(size=N_GROUPS)
     eta = truth["alpha"] + group_effect[slots.group] + np.where(slots.adduct == 0, 0.0, MINOR_ADDUCT)
-    adduct_effect = np.sqrt(truth["adduct_sd"]) * truth["adduct_z"]
-    eta = eta + np.append(0.0, adduct_effect)[slots.adduct] + truth["species_effect"][slots.species]
+    informed = centring(np.bincount(slots.adduct))
+    adduct_effect = zero_sum_basis(informed, 0) @ (truth["adduct_sd"] ** (1.0 - informed[1:]) * truth["adduct_z"])
+    eta = eta + adduct_effect[slots.adduct] + truth["species_effect"][slots.species]
     weight = np.exp(eta + truth["known_in_effect"] * slots.is_known_in)
     chosen, is_background, is_twin = _draw_options(rng, slots, weight)
     injection = slots.injection[slots.offsets[:-1]]  # of each peak

@@ -17,11 +17,15 @@ from scipy import stats
 
 from compassign.models.generative import default_terms, peak_posterior, term_evidence
 from compassign.models.problem import AssignmentProblem
+from compassign.models.terms import presence
 
 WINDOW_PPM, SHARE = 10.0, 0.15
 ALPHA, KNOWN_IN = -0.7, 0.8
-GROUP_EFFECT = (0.9 * 0.5, 0.9 * -1.2)  # pooled SD times standardised effect
-SPECIES_EFFECT, ADDUCT_EFFECT = (0.24, -0.24), (0.0, -0.33)  # [M+H]+ is the reference
+GROUP_EFFECT, GROUP_SD, GROUP_CENTRING = (0.45, -1.08), 0.9, (4 / 6, 2 / 4)  # of 4 and of 2 slots
+ADDUCT_WEIGHT, ADDUCT_SD, HALF_CENTRED_SLOTS = (3 / 5, 3 / 5), 0.81, 2.0  # of 3 slots each
+CONTRAST = -0.33  # the two effects sum to zero when weighted
+ADDUCT_EFFECT = tuple(CONTRAST * side / math.hypot(*ADDUCT_WEIGHT) for side in (-ADDUCT_WEIGHT[1], ADDUCT_WEIGHT[0]))
+SPECIES_EFFECT = (0.24, -0.24)
 MINOR_ADDUCT = -1.5  # what [M+Na]+ starts at
 OFFSET_PPM, LOG_SCALE = (1.2, -0.8), (math.log(2.0), math.log(3.5))
 NOISE_MIN, DRIFT_MIN = 0.08, (0.035, -0.065)
@@ -101,10 +105,12 @@ def three_peaks() -> AssignmentProblem:
 
 VALUES = {
     "alpha": np.array([ALPHA]),
-    "group_sd": np.array([0.9]),
-    "group_z": np.array([[0.5, -1.2]]),
-    "adduct_sd": np.array([0.81]),
-    "adduct_z": np.array([ADDUCT_EFFECT[1:]]) / 0.9,
+    "group_sd": np.array([GROUP_SD]),
+    "group_z": np.array(
+        [[c * ALPHA + effect * GROUP_SD ** (c - 1) for c, effect in zip(GROUP_CENTRING, GROUP_EFFECT, strict=True)]]
+    ),
+    "adduct_sd": np.array([ADDUCT_SD]),
+    "adduct_z": np.array([[CONTRAST * ADDUCT_SD ** (ADDUCT_WEIGHT[1] - 1)]]),
     "species_effect": np.array([SPECIES_EFFECT]),
     "known_in_effect": np.array([KNOWN_IN]),
     "mass_offset_ppm": np.array([OFFSET_PPM]),
@@ -114,7 +120,8 @@ VALUES = {
 }
 
 
-def test_responsibilities_equal_enumeration() -> None:
+def test_responsibilities_equal_enumeration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "HALF_CENTRED_SLOTS", HALF_CENTRED_SLOTS)
     problem, terms, peaks = three_peaks(), default_terms(), slice(0, 3)
     found = peak_posterior(problem, terms, term_evidence(problem, terms, VALUES, peaks), peaks)
     expected, log_likelihood = enumerated()

@@ -9,6 +9,8 @@ import numpy as np
 import pymc as pm
 import pytest
 from assignment_problems import ADDUCTS, tiny_problem
+from pytensor import function
+from scipy import stats
 
 from compassign.models.generative import (
     GenerativeTerms,
@@ -20,6 +22,8 @@ from compassign.models.generative import (
 )
 from compassign.models.mixture import segment_sum, twin_weight
 from compassign.models.problem import AssignmentProblem
+from compassign.models.terms import presence
+from compassign.models.terms.presence import zero_sum_basis
 
 TERMS = default_terms()
 FULL = {
@@ -54,7 +58,7 @@ def test_free_variables_and_their_shapes() -> None:
 
 def test_dims_and_coordinates() -> None:
     model = build_generative_model(tiny_problem(), TERMS)
-    assert model.coords["other_adduct"] == ADDUCTS[1:]
+    assert model.coords["adduct_contrast"] == ADDUCTS[1:]
     assert model.coords["species"] == ("liver", "plasma")
     assert model.coords["injection"] == ("run1 positive", "run2 positive")
     assert list(model.coords["isobar_group"]) == [0, 1, 2]
@@ -63,7 +67,7 @@ def test_dims_and_coordinates() -> None:
     }
     assert dims == {
         "group_z": ("isobar_group",),
-        "adduct_z": ("other_adduct",),
+        "adduct_z": ("adduct_contrast",),
         "species_effect": ("species",),
         "mass_log_scale": ("injection",),
     }
@@ -154,4 +158,32 @@ def test_the_reference_adduct_is_the_main_ion_with_most_slots() -> None:
     }
     for adducts, others in named.items():
         model = build_generative_model(replace(problem, adduct_names=adducts), TERMS)
-        assert model.coords["other_adduct"] == others
+        assert model.coords["adduct_contrast"] == others
+
+
+@pytest.mark.parametrize("reference", [0, 2])
+def test_contrasts_of_adducts_are_orthonormal_and_sum_to_zero_when_weighted(reference: int) -> None:
+    weight = np.array([0.9, 0.2, 0.6, 0.001])
+    basis = zero_sum_basis(weight, reference)
+    assert basis.T @ basis == pytest.approx(np.eye(3))
+    assert weight @ basis == pytest.approx(np.zeros(3))
+    assert (np.diag(np.delete(basis, reference, axis=0)) > 0.5).all()  # the other rows, in their order
+
+
+def test_one_adduct_with_all_the_weight_is_the_reference_itself() -> None:
+    assert zero_sum_basis(np.array([1.0, 0.0, 0.0]), 0) == pytest.approx(np.eye(3)[:, 1:])
+
+
+def test_effects_have_their_prior_whatever_the_centring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The density of the sampled variable is that of the effect, times what the change of variable stretches."""
+    monkeypatch.setattr(presence, "HALF_CENTRED_SLOTS", 2.0)
+    problem, alpha, sd = tiny_problem(), -0.4, 0.7
+    model = build_generative_model(problem, TERMS)
+    given = {model["alpha"]: np.array(alpha), model["group_sd"]: np.array(sd), model["adduct_sd"]: np.array(sd)}
+    n_slots = {"group_z": np.bincount(problem.groups_in_play[1]), "adduct_z": np.bincount(problem.adduct)[1:]}
+    for (name, count), mean in zip(n_slots.items(), (alpha, 0.0), strict=True):
+        z, centred = np.linspace(-1.0, 1.3, count.size), count / (count + 2.0)
+        density = function(list(given), pm.logp(model[name], z), on_unused_input="ignore", mode="FAST_COMPILE")
+        found = density(*given.values())
+        effect = sd ** (1.0 - centred) * (z - centred * mean)
+        assert found == pytest.approx(stats.norm.logpdf(effect, 0.0, sd) + (1.0 - centred) * np.log(sd))

@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Graph, Values, add_dimension
-from compassign.units import BoolArray, FloatArray
+from compassign.units import BoolArray, FloatArray, IntArray
 
 ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
 MINOR_ADDUCT_LOG_WEIGHT = -1.5  # most compounds are seen first as their (de)protonated ion
@@ -23,14 +23,15 @@ EFFECT_SD = 1.0  # typical pooled SD: a factor of e between two species, groups 
 POOL_WIDTH = 0.5  # log-normal, so that the pooled SDs stay off zero, where effects form a funnel
 KNOWN_IN_MEAN, KNOWN_IN_SD = 1.0, 1.0  # listed for the species: e times as likely, to be learned
 MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
+HALF_CENTRED_SLOTS = 300.0  # most candidates are nearly certain or nearly excluded, and tell little of their presence
 
 
 class Presence:
     """eta = alpha + species + isobar group + adduct (+ known_in) effects, partially pooled.
 
-    The commonest main ion is the reference of the adducts. Effects that sum to zero over adducts would tie it, and with
-    it alpha, to adducts that hardly any peak informs. Some adducts have thousands of candidates, others a handful:
-    their effects, `sqrt(adduct_sd) * adduct_z`, are half-way between centred and not, with SD sqrt(adduct_sd) of both.
+    Adduct effects sum to zero when weighted by what their candidates tell of them: unweighted, or against one
+    reference, they would tie alpha to adducts that hardly any peak informs. Some groups and adducts have hundreds of
+    candidates, others one: each effect is centred as far as its candidates inform it.
     Source: Papaspiliopoulos, Roberts & Skold 2007, A General Framework for the Parametrization of Hierarchical Models.
     """
 
@@ -41,10 +42,13 @@ class Presence:
         """Log effects: `species` (n_species,) with the overall level, `group`, `adduct`, and the scalar `known_in`."""
         add_dimension("isobar_group", problem.groups_in_play[0].tolist())
         add_dimension("species", problem.species_names)
+        alpha = pm.Normal("alpha", ALPHA_MEAN, ALPHA_SD)
         scale = pm.LogNormal("group_sd", np.log(EFFECT_SD), POOL_WIDTH)
+        centring = pm.Data("group_centring", _group_centring(problem))
+        group_z = pm.Normal("group_z", centring * alpha, scale**centring, dims="isobar_group")
         effects = {
-            "species": pm.Normal("alpha", ALPHA_MEAN, ALPHA_SD) + pt.zeros(1),  # for any number of species
-            "group": scale * pm.Normal("group_z", dims="isobar_group"),
+            "species": alpha + pt.zeros(1),  # for any number of species
+            "group": scale ** (1.0 - centring) * (group_z - centring * alpha),
             "adduct": pm.Data("adduct_log_weight", _adduct_prior(problem)),
             "known_in": pt.zeros(()),
         }
@@ -52,13 +56,12 @@ class Presence:
             spread = pm.LogNormal("species_sd", np.log(EFFECT_SD), POOL_WIDTH)
             effects["species"] += pm.ZeroSumNormal("species_effect", sigma=spread, dims="species")
         if len(problem.adduct_names) > 1:
-            reference = _reference_adduct(problem)
-            others = [name for at, name in enumerate(problem.adduct_names) if at != reference]
-            add_dimension("other_adduct", others)
+            add_dimension("adduct_contrast", _contrast_names(problem))
             spread = pm.LogNormal("adduct_sd", np.log(EFFECT_SD), POOL_WIDTH)
-            half_centred = pm.Normal("adduct_z", 0.0, pt.sqrt(spread), dims="other_adduct")
-            row = pm.Data("adduct_row", np.insert(np.arange(1, len(others) + 1), reference, 0))
-            effects["adduct"] += pt.concatenate([pt.zeros(1), pt.sqrt(spread) * half_centred])[row]
+            centring, basis = _adduct_contrasts(problem)
+            centring = pm.Data("adduct_centring", centring)
+            adduct_z = pm.Normal("adduct_z", 0.0, spread**centring, dims="adduct_contrast")
+            effects["adduct"] += pm.Data("adduct_basis", basis) @ (spread ** (1.0 - centring) * adduct_z)
         if problem.is_known_in.any():
             effects["known_in"] = pm.Normal("known_in_effect", KNOWN_IN_MEAN, KNOWN_IN_SD)
         return effects
@@ -72,11 +75,10 @@ class Presence:
 
     def location(self, problem: AssignmentProblem) -> dict[str, FloatArray]:
         """Every effect at zero, every scale at its prior's location."""
-        in_play, _ = problem.groups_in_play
         values = {
             "alpha": np.asarray(ALPHA_MEAN),
             "group_sd": np.asarray(EFFECT_SD),
-            "group_z": np.zeros(in_play.size),
+            "group_z": _group_centring(problem) * ALPHA_MEAN,
         }
         if len(problem.adduct_names) > 1:
             values |= {"adduct_sd": np.asarray(EFFECT_SD), "adduct_z": np.zeros(len(problem.adduct_names) - 1)}
@@ -90,11 +92,13 @@ class Presence:
         """NumPy reference of `contribution`."""
         _, group = problem.groups_in_play
         adduct = problem.adduct[slots]
-        eta = values["alpha"][:, None] + _adduct_prior(problem)[adduct]
-        eta = eta + values["group_sd"][:, None] * values["group_z"][:, group[slots]]
+        alpha, centring = values["alpha"][:, None], _group_centring(problem)
+        effect = values["group_sd"][:, None] ** (1.0 - centring) * (values["group_z"] - centring * alpha)
+        eta = alpha + _adduct_prior(problem)[adduct] + effect[:, group[slots]]
         if "adduct_z" in values:
-            effect = np.sqrt(values["adduct_sd"])[:, None] * values["adduct_z"]
-            eta = eta + np.insert(effect, _reference_adduct(problem), 0.0, axis=1)[:, adduct]
+            centring, basis = _adduct_contrasts(problem)
+            effect = (values["adduct_sd"][:, None] ** (1.0 - centring) * values["adduct_z"]) @ basis.T
+            eta = eta + effect[:, adduct]
         if "species_effect" in values:
             eta = eta + values["species_effect"][:, problem.species[slots]]
         if "known_in_effect" in values:
@@ -111,10 +115,47 @@ def _adduct_prior(problem: AssignmentProblem) -> FloatArray:
     return np.where(_is_main(problem), 0.0, MINOR_ADDUCT_LOG_WEIGHT)
 
 
+def _group_centring(problem: AssignmentProblem) -> FloatArray:
+    """(n_groups,)."""
+    return centring(np.bincount(problem.groups_in_play[1]))
+
+
+def _adduct_contrasts(problem: AssignmentProblem) -> tuple[FloatArray, FloatArray]:
+    """Centring of every contrast, (n_adducts - 1,), and their effects on the adducts, (n_adducts, n_adducts - 1)."""
+    weight, reference = centring(_slots_per_adduct(problem)), _reference_adduct(problem)
+    return np.delete(weight, reference), zero_sum_basis(weight, reference)
+
+
+def centring(n_slots: IntArray) -> FloatArray:
+    """How much the candidates of an effect say beside its prior: 1, it is sampled as itself; 0, in units of its SD."""
+    return n_slots / (n_slots + HALF_CENTRED_SLOTS)
+
+
+def zero_sum_basis(weight: FloatArray, reference: int) -> FloatArray:
+    """Orthonormal columns, (n, n - 1), each of which sums to zero when weighted; weight : (n,) not negative.
+
+    They are those of the reflection that takes the weights to the axis of `reference`, so that each is nearly the axis
+    of one of the other rows, in their order.
+    """
+    normal = weight / np.linalg.norm(weight)
+    normal[reference] += 1.0
+    reflection = np.eye(weight.size) - 2.0 * np.outer(normal, normal) / (normal @ normal)
+    return np.delete(reflection, reference, axis=1)
+
+
+def _contrast_names(problem: AssignmentProblem) -> list[str]:
+    """Name every contrast by the adduct that it is nearest to."""
+    return [name for at, name in enumerate(problem.adduct_names) if at != _reference_adduct(problem)]
+
+
 def _reference_adduct(problem: AssignmentProblem) -> int:
     """Row of the main ion with the most slots, or of the adduct with the most where no ion is a main one."""
-    n_slots = np.bincount(problem.adduct, minlength=len(problem.adduct_names))
-    return int(np.lexsort((n_slots, _is_main(problem)))[-1])
+    return int(np.lexsort((_slots_per_adduct(problem), _is_main(problem)))[-1])
+
+
+def _slots_per_adduct(problem: AssignmentProblem) -> IntArray:
+    """(n_adducts,)."""
+    return np.bincount(problem.adduct, minlength=len(problem.adduct_names))
 
 
 def _is_main(problem: AssignmentProblem) -> BoolArray:

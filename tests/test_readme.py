@@ -152,11 +152,20 @@ def test_every_link_leads_to_a_file_and_a_heading(page: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", text(page)):
         file, _, anchor = target.partition("#")
         path = ((ROOT / page).parent / file).resolve() if file else ROOT / page
-        titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE) if path.is_file() else []
+        page_text = path.read_text(encoding="utf-8") if path.is_file() and path.suffix == ".md" else ""
+        titles = re.findall(r"^#+ (.+)$", page_text, re.MULTILINE)
         anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
         if not path.is_file() or (anchor and anchor not in anchors):
             broken.append(target)
     assert broken == []
+
+
+def test_the_pictures_are_small_and_all_are_shown() -> None:
+    pictures = sorted((ROOT / "docs" / "images").iterdir())
+    assert [f"docs/images/{picture.name}" for picture in pictures] == sorted(
+        re.findall(r"!\[[^]]+\]\(([^)]+)\)", text("README.md"))
+    )
+    assert max(picture.stat().st_size for picture in pictures) < 250_000
 
 
 def table_rows(page: str, heading: str) -> list[str]:

@@ -170,6 +170,7 @@ def draw_evidence(steps: pd.DataFrame, name: str, compound_id: str) -> go.Figure
             hovertext=notes,
             hovertemplate="%{x}: %{delta:+.2f} nats<br>%{hovertext}<extra></extra>",
             texttemplate="%{delta:+.2f}",
+            cliponaxis=False,  # the number of a small step at the top is above the axes
             increasing={"marker": {"color": colours.SUPPORTING}},
             decreasing={"marker": {"color": colours.OPPOSING}},
             totals={"marker": {"color": colours.compound_colour(compound_id)}},

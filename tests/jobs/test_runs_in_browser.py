@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from browser_tools import START_S, WAIT_MS, free_port, opened, settle, wait_for
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Position, expect
 from standin import DEAF, ENDLESS, SLOW, config, is_fitting, wait_until_gone
 from standin import wait_for as wait_for_run
 
@@ -23,7 +23,7 @@ from compassign.store.runs import RunStore
 
 pytest_plugins = ["job_fixtures", "browser_fixtures"]
 
-SECOND_ROW = {"x": 18, "y": 88}  # where its box is in a table, below the header and the first row
+SECOND_ROW: Position = {"x": 18, "y": 88}  # where its box is in a table, below the header and the first row
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compassign import warm
+from compassign import warm, warm_cache
 
 
 @pytest.fixture
@@ -36,3 +36,15 @@ def test_a_full_cache_needs_none(started: list[object]) -> None:
     warm.marker().touch()
     warm.start_beside()
     assert started == []
+
+
+def test_the_cache_is_filled_with_the_models_of_a_run_with_retention_times(
+    started: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[set[str]] = []
+    monkeypatch.setattr(warm_cache, "compile_model", lambda model: compiled.append({v.name for v in model.free_RVs}))
+    warm_cache.warm(warm_cache.STAGES)
+    mixture, clustered, plain = compiled
+    assert {"adduct_z", "rt_noise_min", "rt_drift_sd_min"} <= mixture
+    assert clustered - plain == {"cluster_min", "cluster_sd_min"}
+    assert warm.marker().exists()

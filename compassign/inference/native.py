@@ -145,12 +145,13 @@ def compile_model(model: pm.Model) -> NativeModel:
     values = [model.rvs_to_values[variable] for variable in model.free_RVs]
     free, initial = _free_variables(model)
     # No Python error can come out of compiled code: where in the source each node was made is of no use.
-    with _one_at_a_time(free), pytensor.config.change_flags(numba__fastmath=False, traceback__limit=0):
+    with pytensor.config.change_flags(numba__fastmath=False, traceback__limit=0):
         logp: Any = rewrite_graph(model.logp(), include=_BEFORE_GRADIENT)
         gradients: Any = pytensor.grad(logp, values)
         function = pytensor.function(values, [logp, *gradients], mode="NUMBA")
         data = {variable.name: np.array(variable.get_value(), order="C") for variable in function.get_shared()}
-        c_logp = _c_logp(function.vm.jit_fn, [value.ndim for value in values], list(data.values()))
+        with _one_at_a_time(free):
+            c_logp = _c_logp(function.vm.jit_fn, [value.ndim for value in values], list(data.values()))
         return NativeModel(free, data, initial, c_logp, _c_copy())
 
 

@@ -61,7 +61,9 @@ class Presence:
             centring, basis = _adduct_contrasts(problem)
             centring = pm.Data("adduct_centring", centring)
             adduct_z = pm.Normal("adduct_z", 0.0, spread**centring, dims="adduct_contrast")
-            effects["adduct"] += pm.Data("adduct_basis", basis) @ (spread ** (1.0 - centring) * adduct_z)
+            contrasts = spread ** (1.0 - centring) * adduct_z
+            # not as a dot product, whose compilation takes half a minute
+            effects["adduct"] += (pm.Data("adduct_basis", basis) * contrasts).sum(axis=1)
         if problem.is_known_in.any():
             effects["known_in"] = pm.Normal("known_in_effect", KNOWN_IN_MEAN, KNOWN_IN_SD)
         return effects

@@ -20,8 +20,8 @@ from compassign.models.retention_design import build_design
 from compassign.progress import Progress
 from compassign.units import FloatArray
 
-# This stage is so small that its compilation costs more than any care in sampling it.
-MIN_DRAWS, MIN_TARGET_ACCEPT = 2000, 0.95
+# This stage is small and everything after it rests on it: it is sampled with more care than was asked for.
+DRAWS_FACTOR, MIN_DRAWS, MIN_TARGET_ACCEPT = 2, 1000, 0.95
 NO_RESPONSIBILITIES = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_finite=True)
 
 
@@ -46,8 +46,8 @@ def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, progress:
         return RtStage(untrained_predictions(design), warnings=_untrained_warnings(design.has_own))
     careful = settings.model_copy(
         update={
-            "draws": max(settings.draws, MIN_DRAWS),
-            "tune": max(settings.tune, MIN_DRAWS),
+            "draws": max(DRAWS_FACTOR * settings.draws, MIN_DRAWS),
+            "tune": max(DRAWS_FACTOR * settings.tune, MIN_DRAWS),
             "target_accept": max(settings.target_accept, MIN_TARGET_ACCEPT),
         }
     )

@@ -55,7 +55,7 @@ def simulated() -> tuple[Dataset, FloatArray]:
 
 @cache
 def stage() -> RtStage:
-    """Sampled once a session, a fifth as long as by default."""
+    """Sampled once a session, less long than a run would."""
     minimum, rt_stage.MIN_DRAWS = rt_stage.MIN_DRAWS, 400
     try:
         return run_rt_stage(simulated()[0], SETTINGS, 7, SilentProgress())

@@ -62,7 +62,12 @@ def _choose_others(baseline: Run) -> list[Run]:
     titles, paths = {run.run_id: run.title for run in runs}, {run.run_id: run.path for run in runs}
     if not titles:
         st.info("There is only one complete run; make another to compare it with.", icon=":material/compare_arrows:")
-        st.code("compassign run --quick --model softmax", language="bash")
+        st.page_link(
+            "pages/new_run.py",
+            label="Run it with other settings",
+            icon=":material/edit:",
+            query_params={"from": baseline.path.name},
+        )
         st.stop()
     unknown = [run_id for run_id in st.query_params.get_all("with") if run_id not in titles]
     if unknown:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from compassign.figures.peaks import ColourBy, draw_bars, draw_map
 from compassign.queries.peak_filter import ORDERS, PeakFilter, filter_peaks
-from compassign.queries.peaks import bars, thinned
+from compassign.queries.peaks import bars, page_of, rows_of, thinned
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import choose_run
 from pages.shared.guard import begin
@@ -84,21 +84,22 @@ def _show_table(shown: pd.DataFrame, key: str) -> list[str]:
     return row_ids(state, ids)
 
 
-def _show_panels(run: Run, shown: pd.DataFrame, selected: list[str]) -> None:
-    """Bars and map beside the table."""
+def _show_panels(run: Run, peaks: pd.DataFrame, shown: pd.DataFrame, selected: list[str]) -> None:
+    """Bars and map beside the table, in which the selected rows and the peak in detail stand out."""
+    picked = st.query_params.get("peak", "")
     bar_panel, map_panel = st.tabs(
         ["Probabilities", "m/z against retention time"], key="panel", on_change="rerun", bind="query-params"
     )
     if map_panel.open:
         with map_panel:
-            _show_map(shown)
+            _show_map(shown, rows_of(peaks, [*selected, picked]))
         return
     with bar_panel:
-        chosen = selected[:N_BARS] or shown["peak_id"].head(N_BARS).tolist()
-        what = "The selected peaks" if selected else "The first peaks of the table; select rows to choose others"
+        chosen = selected[:N_BARS] or page_of(shown["peak_id"].tolist(), picked, N_BARS)
+        what = "The selected peaks" if selected else "Peaks in the order of the table; select rows to choose others"
         st.caption(f"{what}. One colour is one compound. Click a bar to see why.")
         st.plotly_chart(
-            draw_bars(bars(run, chosen)),
+            draw_bars(bars(run, chosen), picked),
             key="bars",
             on_select=partial(_point_picked, "bars"),
             selection_mode="points",
@@ -106,7 +107,7 @@ def _show_panels(run: Run, shown: pd.DataFrame, selected: list[str]) -> None:
         )
 
 
-def _show_map(shown: pd.DataFrame) -> None:
+def _show_map(shown: pd.DataFrame, picked: pd.DataFrame) -> None:
     colour = st.segmented_control(
         "Colour", list(COLOURS), default="probability", required=True, key="colour", bind="query-params"
     )
@@ -117,7 +118,7 @@ def _show_map(shown: pd.DataFrame) -> None:
     if len(drawn) < len(shown):
         st.caption(f"{len(drawn)} of {len(shown)} peaks are drawn, evenly from the table; narrow the filter for all.")
     st.plotly_chart(
-        draw_map(drawn, COLOURS[colour or "probability"]),
+        draw_map(drawn, COLOURS[colour or "probability"], picked),
         height=PANEL_PX - 90,
         key="map",
         on_select=partial(_point_picked, "map"),
@@ -139,7 +140,7 @@ def show() -> None:
             st.caption(f"{len(shown)} of {len(peaks)} peaks{cut}. Select rows to see them beside the table.")
             selected = _show_table(shown, f"table {run.run_id} {wanted}")
         with panels:
-            _show_panels(run, shown, selected)
+            _show_panels(run, peaks, shown, selected)
     else:
         st.info("No peak fits this filter. Widen it to see peaks again.", icon=":material/filter_alt_off:")
     show_peak(run, shown["peak_id"].tolist())

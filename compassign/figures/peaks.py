@@ -16,7 +16,7 @@ from compassign.figures.base import joined_lines, plain, plain_all, plain_lines,
 ColourBy = Literal["probability", "entropy", "decision"]
 
 ROW_PX, AROUND_PX = 29, 90  # height of a bar, and of axis and legend
-DOT_SIZE, POINT_SIZE = 6, 5
+DOT_SIZE, POINT_SIZE, RING_SIZE = 6, 5, 14
 BELOW_NAME = 0.25  # of a bar's row: dots on its middle line would cover the names
 MIN_DOTTED = 0.1  # probability; dots of narrower pieces cannot be told apart, their intervals are in the hover text
 MIN_FONT_PX = 10  # a name that would have to be smaller is only in the hover text
@@ -31,11 +31,11 @@ _HATCH = "/"
 _COLOUR_TITLES = {"probability": "probability", "entropy": "entropy, nats"}
 
 
-def draw_bars(pieces: pd.DataFrame) -> go.Figure:
+def draw_bars(pieces: pd.DataFrame, picked: str = "") -> go.Figure:
     """Responsibilities of some peaks: one horizontal bar a peak, the first on top.
 
     pieces : of `compassign.queries.peaks.bars`. Each piece carries its peak_id and compound_id as customdata. The ends
-    of a 94 % interval are dots, measured from where the piece begins.
+    of a 94 % interval are dots, measured from where the piece begins. picked : id of the peak whose label is bold.
     """
     figure = go.Figure()
     figure.add_trace(_candidates(pieces[pieces["kind"] == "candidate"]))
@@ -55,10 +55,8 @@ def draw_bars(pieces: pd.DataFrame) -> go.Figure:
     figure.update_layout(uniformtext={"mode": "hide", "minsize": MIN_FONT_PX})
     style(figure, "posterior probability", "")
     figure.update_xaxes(range=[0.0, 1.0])
-    figure.update_yaxes(
-        tickvals=names["row"].tolist(), ticktext=plain_all(names["peak_id"].tolist()), autorange="reversed"
-    )
-    return figure
+    labels = [f"<b>{plain(peak)}</b>" if peak == picked else plain(peak) for peak in names["peak_id"].tolist()]
+    return figure.update_yaxes(tickvals=names["row"].tolist(), ticktext=labels, autorange="reversed")
 
 
 def _candidates(rows: pd.DataFrame) -> go.Bar:
@@ -113,10 +111,11 @@ def _interval_ends(pieces: pd.DataFrame) -> go.Scatter:
     )
 
 
-def draw_map(table: pd.DataFrame, colour_by: ColourBy = "probability") -> go.Figure:
+def draw_map(table: pd.DataFrame, colour_by: ColourBy = "probability", picked: pd.DataFrame | None = None) -> go.Figure:
     """Every peak at its m/z and RT.
 
     table : of `compassign.queries.peaks.peak_table`, filtered or not. Each point carries its peak_id as customdata.
+    picked : rows of the same table that get a ring.
     """
     figure = go.Figure()
     if colour_by == "decision":
@@ -133,6 +132,9 @@ def draw_map(table: pd.DataFrame, colour_by: ColourBy = "probability") -> go.Fig
             "size": POINT_SIZE,
         }
         figure.add_trace(_points(table, "peaks", marker).update(showlegend=False))
+    if picked is not None and len(picked):
+        ring = {"symbol": "circle-open", "color": colours.INK, "size": RING_SIZE, "line": {"width": 2}}
+        figure.add_trace(_points(picked, "selected", ring))
     return style(figure, "retention time, min", "m/z")
 
 

@@ -33,6 +33,18 @@ def peak_table(run: Run) -> pd.DataFrame:
     return shown[list(order)]
 
 
+def rows_of(table: pd.DataFrame, peak_ids: Sequence[str]) -> pd.DataFrame:
+    """The rows of some peaks, in the order of the table; ids that it lacks are left out."""
+    return table[table["peak_id"].isin(list(peak_ids))]
+
+
+def page_of(peak_ids: Sequence[str], picked: str, size: int) -> list[str]:
+    """The `size` ids among which one is found when ids are leafed through; the first ones if it is not there."""
+    ids = list(peak_ids)
+    start = ids.index(picked) // size * size if picked in ids else 0
+    return ids[start : start + size]
+
+
 def thinned(table: pd.DataFrame, n_rows: int) -> pd.DataFrame:
     """At most `n_rows` rows of a table, evenly from its first to its last."""
     if len(table) <= n_rows:

@@ -24,7 +24,6 @@ EVIDENCE_PX, NEIGHBOURS_PX = 330, 280
 NULL_NAME = "null (no compound)"
 
 
-@st.fragment  # a step from peak to peak leaves table and figures above as they are
 def show_peak(run: Run, order: Sequence[str]) -> None:
     """Show the peak of the URL; order : ids that previous and next step through."""
     st.divider()
@@ -40,13 +39,19 @@ def show_peak(run: Run, order: Sequence[str]) -> None:
         complain("This run has no such peak; pick one above.", str(error))
         return
     _show_heading(peak_id, detail)
+    _show_evidence(peak_id, detail)
+    _show_neighbours(peak_id, detail)
+
+
+@st.fragment  # another candidate leaves table and figures above as they are
+def _show_evidence(peak_id: str, detail: PeakDetail) -> None:
+    """The candidates, and what speaks for the one that is selected."""
     chosen = _show_candidates(peak_id, detail)
     why, structure = st.columns([3, 2], gap="medium")
     with why:
         _show_why(detail, chosen)
     with structure:
         _show_structure(detail, chosen)
-    _show_neighbours(peak_id, detail)
 
 
 def _go(peak_id: str) -> None:

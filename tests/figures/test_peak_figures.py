@@ -15,7 +15,7 @@ from compassign.figures import colours
 from compassign.figures.base import plain
 from compassign.figures.peaks import BELOW_NAME, draw_bars, draw_evidence, draw_map
 from compassign.queries.detail import peak_detail
-from compassign.queries.peaks import bars, peak_table
+from compassign.queries.peaks import bars, peak_table, rows_of
 from compassign.queries.run_folder import Run
 
 pytest_plugins = ["example_runs"]
@@ -103,6 +103,16 @@ def test_the_map_is_coloured_by_what_is_asked(lookup_run: Run) -> None:
     }
     assert figure.data[2].marker.color == colours.NULL
     assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("retention time, min", "m/z")
+
+
+def test_picked_peaks_stand_out_in_map_and_bars(lookup_run: Run) -> None:
+    table = peak_table(lookup_run)
+    ring = draw_map(table[:20], picked=rows_of(table, ["<i>p3</i>", "p30", ""])).data[-1]
+    assert ring.customdata.tolist() == ["<i>p3</i>", "p30"]  # also where it is not among the points
+    assert ring.marker.symbol == "circle-open"
+    assert len(draw_map(table, picked=table[:0]).data) == 1
+    labels = draw_bars(bars(lookup_run, ["<i>p3</i>", "p30"]), picked="<i>p3</i>").layout.yaxis.ticktext
+    assert labels == ("<b>&lt;i&gt;p3&lt;/i&gt;</b>", "p30")
 
 
 def test_the_waterfall_ends_at_the_sum_of_its_steps() -> None:

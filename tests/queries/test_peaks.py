@@ -11,7 +11,7 @@ import pytest
 from big_run import big_run
 
 from compassign.errors import InputError
-from compassign.queries.peaks import MIN_SHOWN, bars, peak_entropy, peak_table, thinned
+from compassign.queries.peaks import MIN_SHOWN, bars, page_of, peak_entropy, peak_table, thinned
 from compassign.queries.run_folder import Run
 
 pytest_plugins = ["example_runs"]
@@ -72,6 +72,11 @@ def test_fifty_thousand_peaks_stay_quick() -> None:
     assert len(table) == N_MANY
     assert peak_entropy(run)[0] == pytest.approx(-(0.6 * math.log(0.6) + 0.3 * math.log(0.3) + 0.1 * math.log(0.1)))
     assert pd.api.types.is_float_dtype(table["p_null"])
+
+
+@pytest.mark.parametrize(("picked", "expected"), [("a", "ab"), ("d", "cd"), ("e", "e"), ("", "ab"), ("gone", "ab")])
+def test_leafing_shows_the_page_of_the_picked_peak(picked: str, expected: str) -> None:
+    assert page_of("abcde", picked, 2) == list(expected)
 
 
 def test_a_thinned_table_keeps_both_ends_and_a_short_one_stays() -> None:

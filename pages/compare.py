@@ -12,7 +12,7 @@ from compassign.errors import InputError
 from compassign.figures.calibration import draw_reliability, draw_top_probabilities
 from compassign.figures.compare import draw_against
 from compassign.queries.calibration import Reliability, reliability
-from compassign.queries.compare import Comparison, compare, differing_settings, metric_texts
+from compassign.queries.compare import Comparison, compare, describe, differing_settings, metric_texts
 from compassign.queries.overview import dataset_name, list_runs, verdict
 from compassign.queries.peaks import thinned
 from compassign.queries.run_folder import Run
@@ -33,7 +33,10 @@ _SIDE_BY_SIDE = 3  # runs whose two tables fit beside each other
 
 def _difference_columns(other: str) -> dict[str, ColumnConfig]:
     """Columns of the paired differences; other : letter of the run beside A."""
-    number, signed = (partial(st.column_config.NumberColumn, format=digits) for digits in ("%.3f", "%+.3f"))
+    number, signed, chance = (
+        partial(st.column_config.NumberColumn, format=digits)
+        for digits in ("%.4g", "%+.3g", "%.2f")  # counts are whole, shares have three digits
+    )
     return {
         "metric": st.column_config.TextColumn("Metric"),
         "a": number("A"),
@@ -41,7 +44,12 @@ def _difference_columns(other: str) -> dict[str, ColumnConfig]:
         "difference": signed(f"{other} - A"),
         "low": signed("95 % from"),
         "high": signed("95 % to"),
-        "better": st.column_config.TextColumn("Better", help="The run whose score is better beyond chance, if one is."),
+        "better": st.column_config.TextColumn(
+            "Better", help="The run that is better by more than matters, or equal; empty where neither is 95 % sure."
+        ),
+        "p_a_better": chance("P(A)", help="Probability that A is better by more than matters."),
+        "p_equal": chance("P(equal)", help="Probability that the difference is too small to matter."),
+        "p_b_better": chance(f"P({other})", help=f"Probability that {other} is better by more than matters."),
     }
 
 
@@ -203,28 +211,30 @@ def _show_pair(run_a: Run, run_b: Run, names: tuple[str, str]) -> None:
         st.text(f"Why: {found.unpaired}.")
         st.caption("Each run's own numbers are above; their differences would mix what was scored with how well.")
         return
-    metrics, agreement = st.columns([3, 2], gap="medium")
-    with metrics:
-        if found.n_paired:
-            st.caption(
-                f"On the {found.n_paired} peaks that score both runs. Where the interval of a difference leaves out 0, "
-                "it is beyond chance."
-            )
-        else:
-            st.caption("No peak scores both runs, so that there are no differences.")
+    for sentence in describe(found, "A", other):
+        st.text(sentence)
+    if found.n_paired:
+        st.caption(
+            f"On the {found.n_paired} peaks that score both runs. Intervals come from a bootstrap over compounds, "
+            "because the peaks of a compound err together."
+        )
         table = found.metrics.assign(
             metric=found.metrics["metric"].map(metric_label), better=found.metrics["better"].replace("B", other)
         )
         st.dataframe(
             table,
+            height="content",
             hide_index=True,
+            column_order=list(_difference_columns(other)),
             column_config=_difference_columns(other),
             placeholder=NOTHING,
             alt="Paired differences",
         )
-    with agreement:
-        _show_agreement(f"Decisions: A in rows, {other} in columns", found.decisions, "Decision in A")
-        _show_agreement(f"Calls: A in rows, {other} in columns", found.calls, "Call in A")
+    for column, (title, agreement) in zip(
+        st.columns(2, gap="medium"), (("Decision", found.decisions), ("Call", found.calls)), strict=True
+    ):
+        with column:
+            _show_agreement(f"{title}s: A in rows, {other} in columns", agreement, f"{title} in A")
     pair = f"{run_a.path.name} {run_b.path.name}"
     st.plotly_chart(
         draw_against(thinned(found.peaks, MAX_POINTS), *names),

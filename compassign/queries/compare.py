@@ -8,28 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from compassign.evaluation.metrics import CORRECT, NULL_CALL, calibration_bins, calibration_error
+from compassign.evaluation import comparison
+from compassign.evaluation.metrics import NULL_CALL
 from compassign.queries.calibration import scores
 from compassign.queries.run_folder import Run
-from compassign.units import FloatArray
 
 METRICS = ("precision", "recall", "f1", "top1", "log_loss", "brier", "ece")
-_SMALL_IS_GOOD = frozenset({"log_loss", "brier", "ece"})
 _COUNTS = ("n_scored", "accepted_")  # beginnings of the names of whole numbers
 DECISIONS = ("accept", "review", "null")
-NORMAL_95 = 1.959963984540054  # half-width of a 95 % interval, in standard errors
+BOOTSTRAP_SEED = 0  # the same two runs always get the same verdict
+_DIFFERENCE = ("metric", "a", "b", "difference", "low", "high", "p_a_better", "p_equal", "p_b_better")
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Run A, the baseline, against run B.
 
-    unpaired : why the runs cannot be compared peak by peak, "" if they can; where they cannot, or nothing is scored in
-        both, differences are NaN.
-    settings : the settings that differ: setting, a, b. n_paired : peaks that score both runs.
-    metrics : metric, a, b, difference (b - a), low, high (95 % interval of the difference), better (`A` or `B` where
-        the interval leaves out 0, else ""). Where runs are paired, a and b are of the paired peaks alone, else of
-        each run's own; ece has no interval.
+    unpaired : why the runs cannot be compared peak by peak, "" if they can. settings : the settings that differ:
+        setting, a, b. paired : what the peaks that score both runs say; None where there are none.
+    metrics : `paired` as a table, one row a metric; the columns of `compassign.evaluation.comparison.Difference` and
+        better (`A`, `B`, `equal`, or "" where none is sure). No rows where nothing is paired.
     calls : peaks by A's call (rows `compound`, `null`) and B's (columns `same`, `other compound`, `null`).
     decisions : peaks by A's decision (rows) and B's (columns), both in the order of DECISIONS.
     peaks : one row for each peak of both runs: peak_id, mz, rt_min, species, call_a, name_a, probability_a, decision_a,
@@ -38,11 +36,16 @@ class Comparison:
 
     unpaired: str
     settings: pd.DataFrame
-    n_paired: int
+    paired: comparison.Paired | None
     metrics: pd.DataFrame
     calls: pd.DataFrame
     decisions: pd.DataFrame
     peaks: pd.DataFrame
+
+    @property
+    def n_paired(self) -> int:
+        """Peaks that score both runs."""
+        return 0 if self.paired is None else self.paired.n_peaks
 
     @property
     def changed(self) -> pd.DataFrame:
@@ -58,21 +61,36 @@ def compare(run_a: Run, run_b: Run) -> Comparison:
     Runs on different datasets share no peaks, so `peaks` and the tables of agreement are empty for them.
     """
     unpaired = why_unpaired(run_a, run_b)
-    score_a, score_b = scores(run_a).set_index("peak_id"), scores(run_b).set_index("peak_id")
+    score_a, score_b = _scores(run_a), _scores(run_b)
     both = score_a.index.intersection(score_b.index) if not unpaired else score_a.index[:0]
     paired_a, paired_b = score_a.loc[both], score_b.loc[both]
     peaks = _side_by_side(run_a, run_b, paired_a, paired_b)
+    paired = _paired(run_a, paired_a, paired_b) if len(both) else None
     return Comparison(
         unpaired=unpaired,
         settings=differing_settings([run_a, run_b]).set_axis(["setting", "a", "b"], axis=1),
-        n_paired=len(both),
-        metrics=_paired_metrics(run_a, paired_a, paired_b) if len(both) else _own_metrics(run_a, run_b),
+        paired=paired,
+        metrics=_metrics(paired),
         calls=_call_agreement(peaks),
         decisions=pd.crosstab(peaks["decision_a"], peaks["decision_b"]).reindex(
             index=list(DECISIONS), columns=list(DECISIONS), fill_value=0
         ),
         peaks=peaks,
     )
+
+
+def describe(found: Comparison, name_a: str = "A", name_b: str = "B") -> list[str]:
+    """Say what the paired peaks show: the verdict, and the peaks that one run alone calls right; else why not."""
+    if found.unpaired:
+        return [f"{name_a} and {name_b} cannot be compared peak by peak: {found.unpaired}"]
+    if found.paired is None:
+        return [f"{name_a} and {name_b} cannot be compared: no peak scores both of them"]
+    test = found.paired.mcnemar
+    return [
+        comparison.verdict(found.paired, name_a, name_b),
+        f"{name_a} alone is right at {test.only_a} peaks, {name_b} alone at {test.only_b} (exact McNemar test, "
+        f"peaks taken as independent: p = {test.p_value:.2g})",
+    ]
 
 
 def why_unpaired(run_a: Run, run_b: Run) -> str:
@@ -150,68 +168,38 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else np.nan
 
 
-def _own_metrics(run_a: Run, run_b: Run) -> pd.DataFrame:
-    """Each run's own scores, without differences."""
-    table = metric_table([run_a, run_b]).set_axis(["metric", "a", "b"], axis=1)
-    own = table[table["metric"].isin(METRICS)]
-    return own.assign(difference=np.nan, low=np.nan, high=np.nan, better="").reset_index(drop=True)
+def _scores(run: Run) -> pd.DataFrame:
+    """The scored peaks by peak_id, and whether each is accepted at the limit at which runs are compared."""
+    table = scores(run)
+    is_accepted = run.peaks["q_value"].reindex(table.index) <= comparison.ACCEPTED_ALPHA
+    return table.assign(is_accepted=is_accepted).set_index("peak_id")
 
 
-def _paired_metrics(run_a: Run, a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """Scores on the paired peaks, with normal intervals of their differences.
-
-    All but ece are ratios of sums over peaks, whose errors are linear in the peaks (delta method). Peaks of the same
-    true compounds err together, so that the variance is summed over compounds and not over peaks.
-    """
+def _paired(run_a: Run, a: pd.DataFrame, b: pd.DataFrame) -> comparison.Paired:
+    """Set the scores of the same peaks against each other."""
     truth = run_a.truth or {}
-    answers = [";".join(sorted(truth[peak_id])) or f"\n{peak_id}" for peak_id in a.index]  # nulls stand alone
-    cluster = pd.factorize(np.array(answers, dtype=object))[0]
-    parts_a, parts_b = _parts(a), _parts(b)
-    rows = []
-    for name in METRICS[:-1]:
-        (value_a, influence_a), (value_b, influence_b) = (_ratio(*parts[name]) for parts in (parts_a, parts_b))
-        by_cluster = np.bincount(cluster, weights=influence_b - influence_a)
-        half = NORMAL_95 * float(np.sqrt((by_cluster**2).sum()))
-        difference = value_b - value_a
-        rows.append((name, value_a, value_b, difference, difference - half, difference + half))
-    ece_a, ece_b = _ece(a), _ece(b)
-    rows.append(("ece", ece_a, ece_b, ece_b - ece_a, np.nan, np.nan))
-    table = pd.DataFrame(rows, columns=["metric", "a", "b", "difference", "low", "high"])
-    low, high = table["low"], table["high"]
-    gain_low = low.mask(table["metric"].isin(_SMALL_IS_GOOD), -high)
-    gain_high = high.mask(table["metric"].isin(_SMALL_IS_GOOD), -low)
-    return table.assign(better=np.select([gain_low > 0.0, gain_high < 0.0], ["B", "A"], ""))
+    peaks = comparison.PairedPeaks(
+        cluster=comparison.cluster_by_truth([truth[peak_id] for peak_id in a.index]),
+        is_null=a["is_null"].to_numpy(dtype=np.bool_),
+    )
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    return comparison.compare_paired(_run_scores(a), _run_scores(b), peaks, rng)
 
 
-def _parts(table: pd.DataFrame) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Numerator and denominator of each metric, (n_peaks,) each."""
-    outcome = table["outcome"].to_numpy()
-    is_correct = np.asarray(outcome == CORRECT, dtype=np.float64)
-    is_call = np.asarray(outcome != NULL_CALL, dtype=np.float64)
-    is_findable = np.asarray(1.0 - table["is_null"].to_numpy(dtype=np.float64))
-    one = np.ones(len(table))
-    return {
-        "precision": (is_correct, is_call),
-        "recall": (is_correct, is_findable),
-        "f1": (2.0 * is_correct, is_call + is_findable),
-        "top1": (table["is_right"].to_numpy(dtype=np.float64), one),
-        "log_loss": (table["log_loss"].to_numpy(dtype=np.float64), one),
-        "brier": (table["brier"].to_numpy(dtype=np.float64), one),
-    }
+def _run_scores(table: pd.DataFrame) -> comparison.RunScores:
+    return comparison.RunScores(
+        log_loss=table["log_loss"].to_numpy(dtype=np.float64),
+        brier=table["brier"].to_numpy(dtype=np.float64),
+        is_right=table["is_right"].to_numpy(dtype=np.bool_),
+        is_call=(table["outcome"] != NULL_CALL).to_numpy(dtype=np.bool_),
+        is_accepted=table["is_accepted"].to_numpy(dtype=np.bool_),
+    )
 
 
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> tuple[float, FloatArray]:
-    """A ratio of sums and what each peak adds to its error; NaN without a denominator."""
-    whole = float(denominator.sum())
-    if whole == 0.0:
-        return np.nan, np.full(numerator.size, np.nan)
-    value = float(numerator.sum()) / whole
-    return value, (numerator - value * denominator) / whole
-
-
-def _ece(table: pd.DataFrame) -> float:
-    bins = calibration_bins(table["top_probability"].to_numpy(), table["is_right"].to_numpy(dtype=np.bool_))
-    return _number(calibration_error(bins))
+def _metrics(paired: comparison.Paired | None) -> pd.DataFrame:
+    found = paired.differences if paired else ()
+    rows = [(*(getattr(row, name) for name in _DIFFERENCE), row.outcome) for row in found]
+    return pd.DataFrame(rows, columns=[*_DIFFERENCE, "better"])
 
 
 def _side_by_side(run_a: Run, run_b: Run, paired_a: pd.DataFrame, paired_b: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pytest
 from big_run import big_run
 
 from compassign.queries.calibration import scores
-from compassign.queries.compare import NORMAL_95, compare, differing_settings, metric_table, metric_texts
+from compassign.queries.compare import compare, describe, differing_settings, metric_table, metric_texts
 from compassign.queries.run_folder import Run
 
 pytest_plugins = ["example_runs"]
@@ -29,41 +29,25 @@ def test_differences_are_paired(lookup_run: Run, prior_run: Run) -> None:
     assert found.unpaired == ""
     assert found.n_paired == lookup_run.metrics["n_scored"]
     rows = found.metrics.set_index("metric").to_dict("index")
-    for metric, row in rows.items():
-        a, b = lookup_run.metrics[str(metric)], prior_run.metrics[str(metric)]
-        assert [row["a"], row["b"], row["difference"]] == pytest.approx([a, b, b - a], abs=1e-8)
+    for name in ("precision", "recall", "f1", "top1", "log_loss", "brier"):
+        a, b = lookup_run.metrics[name], prior_run.metrics[name]
+        assert [rows[name][key] for key in ("a", "b", "difference")] == pytest.approx([a, b, b - a], abs=1e-8)
+    for key, run in (("a", lookup_run), ("b", prior_run)):
+        assert rows["accepted_0.05"][key] == run.metrics["fdr"]["0.05"]["n_scored"]
+        false_share = run.metrics["fdr"]["0.05"]["false_share"]
+        assert rows["false_share_0.05"][key] == pytest.approx(
+            np.nan if false_share is None else false_share, nan_ok=True
+        )
     # by a loop: the standard error of a mean difference, summed within the true compounds
     truth = lookup_run.truth or {}
     score_a, score_b = (scores(run).set_index("peak_id") for run in (lookup_run, prior_run))
     difference = score_b["log_loss"] - score_a["log_loss"]
     sums: dict[object, float] = {}
-    for peak, value in (difference - difference.mean()).items():
-        key = truth[str(peak)] or peak
-        sums[key] = sums.get(key, 0.0) + value
-    half = NORMAL_95 * np.sqrt(sum(total**2 for total in sums.values())) / len(difference)
-    assert rows["log_loss"]["high"] - rows["log_loss"]["difference"] == pytest.approx(half)
-    assert rows["log_loss"]["low"] + half == pytest.approx(rows["log_loss"]["difference"])
-
-
-def test_the_interval_of_a_ratio_is_that_of_the_bootstrap(lookup_run: Run, prior_run: Run) -> None:
-    a, b = (scores(run) for run in (lookup_run, prior_run))
-    rows = compare(lookup_run, prior_run).metrics.set_index("metric").to_dict("index")
-    truth = lookup_run.truth or {}
-    groups: dict[object, list[int]] = {}
-    for position, peak in enumerate(a["peak_id"]):
-        groups.setdefault(truth[peak] or peak, []).append(position)
-    members = list(groups.values())
-    rng = np.random.default_rng(0)
-
-    def precision(table_outcome: np.ndarray) -> float:
-        return float((table_outcome == 0).sum() / (table_outcome != 2).sum())
-
-    replicated = []
-    for _ in range(600):
-        drawn = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
-        replicated.append(precision(b["outcome"].to_numpy()[drawn]) - precision(a["outcome"].to_numpy()[drawn]))
-    half = (rows["precision"]["high"] - rows["precision"]["low"]) / 2
-    assert half == pytest.approx(NORMAL_95 * np.std(replicated), rel=0.35)
+    for peak_id, value in (difference - difference.mean()).items():
+        cluster = truth[str(peak_id)] or peak_id
+        sums[cluster] = sums.get(cluster, 0.0) + value
+    half = 1.96 * np.sqrt(sum(total**2 for total in sums.values())) / len(difference)
+    assert rows["log_loss"]["high"] - rows["log_loss"]["low"] == pytest.approx(2 * half, rel=0.15)
 
 
 def test_calls_that_changed_are_counted(lookup_run: Run, prior_run: Run) -> None:
@@ -89,8 +73,10 @@ def test_calls_that_changed_are_counted(lookup_run: Run, prior_run: Run) -> None
 
 def test_a_run_does_not_differ_from_itself(lookup_run: Run) -> None:
     found = compare(lookup_run, lookup_run)
-    assert (found.metrics[["difference", "low", "high"]].fillna(0.0) == 0.0).all(axis=None)
+    assert (found.metrics[["difference", "low", "high"]] == 0.0).all(axis=None)
+    assert (found.metrics["better"] == "equal").all()
     assert len(found.changed) == 0
+    assert "practically equal" in describe(found)[0]
 
 
 def test_peaks_that_either_fit_saw_are_left_out(lookup_run: Run) -> None:
@@ -110,8 +96,8 @@ def test_other_data_are_not_paired(lookup_run: Run, change: dict[str, str], expe
     found = compare(lookup_run, other)
     assert expected in found.unpaired
     assert found.n_paired == 0
-    assert found.metrics["difference"].isna().all()
-    assert found.metrics.set_index("metric").loc["log_loss", "a"] == lookup_run.metrics["log_loss"]
+    assert found.metrics.empty
+    assert describe(found, "old", "new") == [f"old and new cannot be compared peak by peak: {found.unpaired}"]
     assert bool(len(found.peaks)) is has_peaks
     assert found.calls.to_numpy().sum() == len(found.peaks)
 
@@ -128,11 +114,11 @@ def test_each_run_has_its_own_numbers(lookup_run: Run, prior_run: Run) -> None:
     assert empty[0].isna().all()
 
 
-def test_the_better_run_is_named_only_beyond_chance(lookup_run: Run, prior_run: Run) -> None:
-    for row in compare(lookup_run, prior_run).metrics.to_dict("records"):
-        is_beyond = row["low"] > 0.0 or row["high"] < 0.0
-        gain = -row["difference"] if row["metric"] in {"log_loss", "brier", "ece"} else row["difference"]
-        assert row["better"] == (("B" if gain > 0.0 else "A") if is_beyond else "")
+def test_runs_that_share_no_scored_peak_say_so(lookup_run: Run) -> None:
+    unseen = replace(lookup_run, peaks=lookup_run.peaks.assign(is_labelled=True))
+    found = compare(lookup_run, unseen)
+    assert describe(found) == ["A and B cannot be compared: no peak scores both of them"]
+    assert found.metrics.empty
 
 
 def test_numbers_are_written_with_the_digits_that_are_known(lookup_run: Run) -> None:

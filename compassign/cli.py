@@ -6,7 +6,7 @@ import importlib
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, NoReturn, Self
@@ -15,6 +15,7 @@ import typer
 
 import compassign
 from compassign.cli_options import DEFAULT_OUTPUT, OUTPUT_VARIABLE, RunOptions, with_run_options
+from compassign.cli_text import dataset_summary, run_summary
 from compassign.config import RunConfig, read_record
 from compassign.errors import InputError, RunCancelledError
 from compassign.execution import carry_out, on_signals
@@ -24,13 +25,12 @@ from compassign.runs import RunDirectory, find_run, shown_run
 
 if TYPE_CHECKING:
     from compassign.data.dataset import Dataset
-    from compassign.pipeline import RunSummary
 
 EXIT_COMPLETE, EXIT_FAILED, EXIT_INPUT, EXIT_VERDICT, EXIT_CANCELLED = 0, 1, 2, 3, 130
 
 # Commands find these by name when they run, so that `--help` does not wait seconds for the samplers.
 _LOADER, _REPORT, _JOBS = "compassign.data.load", "compassign.report", "compassign.cli_jobs"
-_BACKUP = "compassign.workspace_backup"
+_BACKUP, _COMPARE = "compassign.workspace_backup", "compassign.cli_compare"
 
 _RUN_HELP = """Assign compounds to peaks: fit a model to a dataset and write probabilities, decisions and metrics.
 
@@ -105,7 +105,7 @@ def validate(
 ) -> None:
     """Check a dataset without fitting anything: a summary if it can be used, otherwise every problem found."""
     with _Boundary() as boundary:
-        typer.echo(_dataset_summary(_load(data)))
+        typer.echo(dataset_summary(_load(data)))
     raise typer.Exit(boundary.code)
 
 
@@ -121,6 +121,21 @@ def report(
         run_path = find_run(output, name)
         render_report: Callable[[Path], str] = importlib.import_module(_REPORT).render_report
         typer.echo(render_report(run_path))
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN...", help="Run ids, their beginnings, or run folders; baseline first."),
+    ],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
+) -> None:
+    """Say of each run whether it is better than the first, on the peaks that score both, and how sure that is."""
+    with _Boundary() as boundary:
+        render_comparison: Callable[[Path, list[str]], str] = importlib.import_module(_COMPARE).render_comparison
+        typer.echo(render_comparison(output, names))
     raise typer.Exit(boundary.code)
 
 
@@ -233,7 +248,7 @@ def _run(options: RunOptions, command: str, boundary: _Boundary) -> int:
         for message in warnings:
             progress.warn(message)
         summary = carry_out(config, directory, progress, command, earlier)
-    typer.echo(_run_summary(summary, directory))
+    typer.echo(run_summary(summary, directory))
     return EXIT_VERDICT if summary.verdict == "failed" else EXIT_COMPLETE
 
 
@@ -247,52 +262,6 @@ def _setting_warnings(config: RunConfig, options: RunOptions) -> list[str]:
     if config.data is not None and options.difficulty is not None:
         return ["--difficulty has no effect with --data: it describes the simulated demonstration"]
     return []
-
-
-def _dataset_summary(dataset: Dataset) -> str:
-    """What a validated dataset holds, one line each."""
-    peaks = dataset.peaks
-    polarity = ", ".join(f"{name} {count}" for name, count in peaks["polarity"].value_counts().items())
-    truth = "none" if dataset.truth is None else f"{len(dataset.truth)} peaks"
-    rows = {
-        "peaks": len(peaks),
-        "compounds": len(dataset.compounds),
-        "species": peaks["species"].nunique(),
-        "injections": peaks["injection"].nunique(),
-        "polarity": polarity,
-        "calibrants": len(dataset.calibrants),
-        "labels": f"{len(dataset.labels)} peaks",
-        "truth": truth,
-        "dataset_hash": dataset.dataset_hash,
-    }
-    lines = [f"{dataset.name}: can be used", *_aligned(rows)]
-    return "\n".join([*lines, *(f"warning: {message}" for message in dataset.warnings)])
-
-
-def _run_summary(summary: RunSummary, directory: RunDirectory) -> str:
-    """What a complete run says at its end."""
-    verdict = f"Run {directory.run_id} is complete. Verdict: {summary.verdict}"
-    advice = "The sampler did not find the posterior: do not use these numbers; see the report for what to change."
-    return "\n".join(
-        [
-            verdict,
-            *([advice] if summary.verdict == "failed" else []),
-            *_aligned(summary.headline),
-            *summary.notes,
-            f"Files: {directory.path} (also {directory.output}/results, models and logs)",
-            f"Report: {shlex.join(['compassign', 'report', directory.run_id, '--output', str(directory.output)])}",
-        ]
-    )
-
-
-def _aligned(rows: Mapping[str, object]) -> list[str]:
-    """Names and values in two columns; a number that is missing is said to be so."""
-    width = max(map(len, rows), default=0)
-    texts = {
-        name: "not available" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-        for name, value in rows.items()
-    }
-    return [f"  {name:<{width}}  {text}" for name, text in texts.items()]
 
 
 if __name__ == "__main__":

@@ -45,6 +45,8 @@ LAYERS = {
     "compassign.execution": 5,
     "compassign.workspace_backup": 5,
     "compassign.cli_jobs": 5,
+    "compassign.cli_compare": 5,
+    "compassign.cli_text": 5,
     "compassign.cli_options": 5,
     "compassign.cli": 5,
     "scripts": 6,

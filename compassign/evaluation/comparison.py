@@ -41,7 +41,7 @@ METRICS = {
     "recall": Metric("recall", 0.01),
     "f1": Metric("F1", 0.01),
     f"accepted_{ACCEPTED_ALPHA:g}": Metric("peaks accepted at 5 %", 0.01, is_count=True),
-    f"false_share_{ACCEPTED_ALPHA:g}": Metric("false share of the accepted", 0.01, is_small_good=True),
+    f"false_share_{ACCEPTED_ALPHA:g}": Metric("false share of these", 0.01, is_small_good=True),
 }
 HEADLINE = "log_loss"  # proper, and sees every probability: it decides the verdict
 ALSO_SAID = ("brier", "top1", f"accepted_{ACCEPTED_ALPHA:g}")
@@ -251,17 +251,17 @@ def verdict(paired: Paired, name_a: str = "A", name_b: str = "B") -> str:
     if paired.n_clusters < MIN_CLUSTERS:
         return f"{both} cannot be told apart with {clusters}: at least {MIN_CLUSTERS} are needed"
     if found.outcome == "equal":
-        head = f"{both} are practically equal: log loss of {name_b} {_change(found)}, and {found.rope:g} would matter"
+        head = f"{both} are practically equal: log loss in {name_b} {_change(found)}, and {found.rope:g} would matter"
     elif found.outcome:
         head = f"{better} is better: log loss {_change(found, better == name_b)}"
     elif found.low > 0.0 or found.high < 0.0:
         amount = _change(found, better == name_b)
         head = f"{better} is better, but perhaps by less than matters ({found.rope:g}): log loss {amount}"
     else:
-        head = f"{both} cannot be told apart with {clusters}: log loss of {name_b} {_change(found)}"
+        head = f"{both} cannot be told apart with {clusters}: log loss in {name_b} {_change(found)}"
     others = [paired.of(metric) for metric in ALSO_SAID]
     winners = [(other, name_a if other.outcome == "A" else name_b) for other in others if other.outcome in {"A", "B"}]
-    also = [f"{METRICS[o.metric].label} of {name} {_change(o, name == name_b)}" for o, name in winners]
+    also = [f"{METRICS[o.metric].label} in {name} {_change(o, name == name_b)}" for o, name in winners]
     return "; ".join([head, *also])
 
 
@@ -271,13 +271,14 @@ def _counted(number: int, noun: str) -> str:
 
 def _change(found: Difference, is_of_b: bool = True) -> str:
     """How one run differs from the other, as `0.120 lower (0.050 to 0.190)`."""
-    digits = ".0f" if METRICS[found.metric].is_count else ".3f"
+    is_count = METRICS[found.metric].is_count
+    digits, less, more = (".0f", "fewer", "more") if is_count else (".3f", "lower", "higher")
     low, high = (found.low, found.high) if is_of_b else (-found.high, -found.low)
     middle = found.difference if is_of_b else -found.difference
-    word = "lower" if middle < 0.0 else "higher"
+    word = less if middle < 0.0 else more
     if low == high == 0.0:
         return "is the same"
     if low < 0.0 < high:
-        return f"{abs(middle):{digits}} {word} ({-low:{digits}} lower to {high:{digits}} higher)"
+        return f"{abs(middle):{digits}} {word} ({-low:{digits}} {less} to {high:{digits}} {more})"
     ends = sorted((abs(low), abs(high)))
     return f"{abs(middle):{digits}} {word} ({ends[0]:{digits}} to {ends[1]:{digits}})"

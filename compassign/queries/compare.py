@@ -10,7 +10,7 @@ import pandas as pd
 
 from compassign.evaluation import comparison
 from compassign.evaluation.metrics import NULL_CALL
-from compassign.queries.calibration import scores
+from compassign.queries.calibration import scores, why_unscored
 from compassign.queries.run_folder import Run
 
 METRICS = ("precision", "recall", "f1", "top1", "log_loss", "brier", "ece")
@@ -24,8 +24,9 @@ _DIFFERENCE = ("metric", "a", "b", "difference", "low", "high", "p_a_better", "p
 class Comparison:
     """Run A, the baseline, against run B.
 
-    unpaired : why the runs cannot be compared peak by peak, "" if they can. settings : the settings that differ:
-        setting, a, b. paired : what the peaks that score both runs say; None where there are none.
+    unpaired : why the runs cannot be compared peak by peak, "" if they can. unscored : why no peak scores both, "" if
+        some do. settings : the settings that differ: setting, a, b.
+    paired : what the peaks that score both runs say; None where there are none.
     metrics : `paired` as a table, one row a metric; the columns of `compassign.evaluation.comparison.Difference` and
         better (`A`, `B`, `equal`, or "" where none is sure). No rows where nothing is paired.
     calls : peaks by A's call (rows `compound`, `null`) and B's (columns `same`, `other compound`, `null`).
@@ -35,6 +36,7 @@ class Comparison:
     """
 
     unpaired: str
+    unscored: str
     settings: pd.DataFrame
     paired: comparison.Paired | None
     metrics: pd.DataFrame
@@ -68,6 +70,7 @@ def compare(run_a: Run, run_b: Run) -> Comparison:
     paired = _paired(run_a, paired_a, paired_b) if len(both) else None
     return Comparison(
         unpaired=unpaired,
+        unscored="" if len(both) else _why_none(run_a, run_b),
         settings=differing_settings([run_a, run_b]).set_axis(["setting", "a", "b"], axis=1),
         paired=paired,
         metrics=_metrics(paired),
@@ -84,7 +87,7 @@ def describe(found: Comparison, name_a: str = "A", name_b: str = "B") -> list[st
     if found.unpaired:
         return [f"{name_a} and {name_b} cannot be compared peak by peak: {found.unpaired}"]
     if found.paired is None:
-        return [f"{name_a} and {name_b} cannot be compared: no peak scores both of them"]
+        return [f"{name_a} and {name_b} cannot be compared: {found.unscored}"]
     test = found.paired.mcnemar
     return [
         comparison.verdict(found.paired, name_a, name_b),
@@ -100,6 +103,10 @@ def why_unpaired(run_a: Run, run_b: Run) -> str:
     if run_a.record.truth_hash != run_b.record.truth_hash:
         return "the truth changed between the two runs (their truth hashes differ): their scores are not comparable"
     return ""
+
+
+def _why_none(run_a: Run, run_b: Run) -> str:
+    return why_unscored(run_a) or why_unscored(run_b) or "no peak scores both of them"
 
 
 def differing_settings(runs: Sequence[Run]) -> pd.DataFrame:

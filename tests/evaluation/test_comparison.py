@@ -107,7 +107,7 @@ def test_a_run_is_practically_equal_to_itself() -> None:
         assert (row.difference, row.low, row.high, row.p_equal) == (0.0, 0.0, 0.0, 1.0)
         assert row.outcome == "equal"
     assert found.mcnemar.p_value == 1.0
-    assert verdict(found) == "A and B are practically equal: log loss of B is the same, and 0.02 would matter"
+    assert verdict(found) == "A and B are practically equal: log loss in B is the same, and 0.02 would matter"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_other_winners_are_named_with_their_run() -> None:
     right = np.arange(200) % 2 == 0
     found = compare(make_scores(np.ones(200), True), make_scores(np.full(200, 0.5), right))
     assert verdict(found, "base", "new") == (
-        "new is better: log loss 0.500 lower (0.500 to 0.500); accuracy of base 0.500 higher ("
+        "new is better: log loss 0.500 lower (0.500 to 0.500); accuracy in base 0.500 higher ("
         f"{-found.of('top1').high:.3f} to {-found.of('top1').low:.3f})"
     )
 

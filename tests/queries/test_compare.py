@@ -117,7 +117,11 @@ def test_each_run_has_its_own_numbers(lookup_run: Run, prior_run: Run) -> None:
 def test_runs_that_share_no_scored_peak_say_so(lookup_run: Run) -> None:
     unseen = replace(lookup_run, peaks=lookup_run.peaks.assign(is_labelled=True))
     found = compare(lookup_run, unseen)
-    assert describe(found) == ["A and B cannot be compared: no peak scores both of them"]
+    assert describe(found) == [f"A and B cannot be compared: {found.unscored}"]
+    assert "the fit has seen every peak whose truth is known" in found.unscored
+    halves = [lookup_run.peaks.assign(is_labelled=lookup_run.peaks.index % 2 == side) for side in (0, 1)]
+    odd, even = (replace(lookup_run, peaks=peaks) for peaks in halves)
+    assert compare(odd, even).unscored == "no peak scores both of them"
     assert found.metrics.empty
 
 

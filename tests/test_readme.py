@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "docs/data.md", "docs/own_data.md", "docs/model.md", "docs/results.md", "docs/benchmarks.md")
 LAUNCHERS = {"./scripts/run_training.sh": ["run"], "compassign": []}
 BENCHMARK_FLAGS = frozenset({"--fast", "--models"})
-OTHER_PROGRAMS = frozenset({"conda", "source", "python"})
+OTHER_PROGRAMS = frozenset({"conda", "pip", "python", "source"})
 
 
 def text(page: str) -> str:
@@ -213,3 +214,10 @@ def documented_constants() -> list[tuple[str, str, float]]:
 @pytest.mark.parametrize(("module", "name", "value"), documented_constants())
 def test_the_model_page_gives_the_numbers_of_the_code(module: str, name: str, value: float) -> None:
     assert getattr(importlib.import_module(f"compassign.models.{module}"), name) == value
+
+
+def test_extras_that_texts_tell_to_install_exist() -> None:
+    told_in = [*map(text, PAGES), text("compassign/store/database.py"), text("pages/shared/guard.py")]
+    told = {extra for words in told_in for extra in re.findall(r"-e '\.\[(\w+)\]'", words)}
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    assert told == set(project["optional-dependencies"]) - {"dev"}

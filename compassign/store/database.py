@@ -17,6 +17,7 @@ from compassign.errors import StoreError
 
 URL_VARIABLE = "COMPASSIGN_DATABASE_URL"
 DATABASE_NAME = "compassign.db"
+POSTGRES, POSTGRES_DRIVER = "postgresql", "psycopg"
 BUSY_TIMEOUT_S = 5.0  # how long to wait for another process's write, which takes milliseconds
 NETWORK_FILE_SYSTEMS = frozenset(
     ["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "gpfs", "beegfs", "fuse.sshfs"]
@@ -32,21 +33,33 @@ _VERSION_TABLE = sa.table("alembic_version", sa.column("version_num"))
 def connect(output: Path) -> sa.Engine:
     """Open the database of an output folder, or that of `COMPASSIGN_DATABASE_URL`; touches no table.
 
-    Raises StoreError if the URL cannot be used, or SQLite would be on a network file system.
+    A PostgreSQL URL that names no driver means psycopg, as the extra `postgres` installs it. Raises StoreError if the
+    URL cannot be used, its driver is missing, or SQLite would be on a network file system.
     """
     given = os.environ.get(URL_VARIABLE)
     try:
         url = sa.make_url(given) if given else sa.URL.create("sqlite", database=str(_made(output) / DATABASE_NAME))
+        if url.drivername == POSTGRES:
+            url = url.set(drivername=f"{POSTGRES}+{POSTGRES_DRIVER}")
         if url.get_backend_name() != "sqlite":
             return sa.create_engine(url, pool_pre_ping=True)
         refuse_network(Path(os.path.abspath(url.database or DATABASE_NAME)), Path("/proc/mounts"))
         # one connection per use: an open one must not be shared by threads or inherited by a worker
         engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
+    except ModuleNotFoundError as error:
+        raise StoreError(f"{URL_VARIABLE}: {_how_to_install(error.name)}") from error
     except (ArgumentError, ImportError) as error:
         raise StoreError(f"{URL_VARIABLE}: cannot be used ({' '.join(str(error).split())})") from error
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _how_to_install(driver: str | None) -> str:
+    """What to do where the driver that a URL names is missing."""
+    if driver == POSTGRES_DRIVER:
+        return f"PostgreSQL needs {driver}, which is not installed: pip install -e '.[postgres]', where CompAssign is"
+    return f"its driver {driver} is not installed"
 
 
 def migrate(engine: sa.Engine) -> None:
@@ -82,7 +95,7 @@ def pass_alone(connection: sa.Connection) -> None:
 
     For changes that depend on more than the row they change.
     """
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name == POSTGRES:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_NUMBER)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 from streamlit.navigation.page import Page
@@ -12,6 +14,7 @@ _ICON = (
     '<path d="M8 28V17M16 28V4M24 28V12" stroke="#0072B2" stroke-width="4"/></svg>'
 )
 _LOCAL_NAME = "local_name"
+_LOGIN_PACKAGES = ("authlib", "httpx")  # what the extra `login` installs; Streamlit signs in with them
 
 
 def navigate() -> Page:
@@ -52,10 +55,21 @@ def begin(title: str) -> None:
         st.sidebar.text(f"Signed in as {st.user.get('name') or st.user.get('email') or 'unknown'}")
         st.sidebar.button("Sign out", on_click=st.logout)
     else:
-        st.title("CompAssign")
-        st.write("Sign in to see runs and their peaks.")
-        st.button("Sign in", type="primary", on_click=st.login)
+        _ask_to_sign_in()
         st.stop()
+
+
+def _ask_to_sign_in() -> None:
+    """Show the button that leads to the identity provider, or what this installation lacks for that."""
+    st.title("CompAssign")
+    can_sign_in = all(find_spec(package) for package in _LOGIN_PACKAGES)
+    if can_sign_in:
+        st.write("Sign in to see runs and their peaks.")
+    else:
+        st.error("Signing in is configured but not installed, so that nobody gets in.", icon=":material/error:")
+        st.write("Run this in the folder of CompAssign, and start the dashboard again:")
+        st.code("pip install -e '.[login]'", language=None)
+    st.button("Sign in", type="primary", on_click=st.login, disabled=not can_sign_in)
 
 
 def person() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -58,6 +59,23 @@ def test_a_url_that_cannot_be_used_is_named(url: str, tmp_path: Path, monkeypatc
     monkeypatch.setenv(URL_VARIABLE, url)
     with pytest.raises(StoreError, match=f"{URL_VARIABLE}: cannot be used"):
         connect(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://ada:secret@lab/runs", r"PostgreSQL needs psycopg, .*pip install -e '\.\[postgres\]'"),
+        ("postgresql+psycopg://lab/runs", r"pip install -e '\.\[postgres\]'"),
+        ("postgresql+asyncpg://lab/runs", "its driver asyncpg is not installed"),
+    ],
+)
+def test_a_missing_driver_is_named(url: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(URL_VARIABLE, url)
+    for driver in ("psycopg", "asyncpg"):
+        monkeypatch.setitem(sys.modules, driver, None)  # as where it is not installed
+    with pytest.raises(StoreError, match=told) as raised:
+        connect(tmp_path)
+    assert "secret" not in str(raised.value)
 
 
 def test_the_url_decides_where_the_database_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from compassign.cli_options import OUTPUT_VARIABLE
 from compassign.errors import InputError, StoreError
 from compassign.jobs.cancelling import CancelLadder
 from compassign.jobs.launcher import reap, start_queued
-from compassign.jobs.watcher import LOCK_NAME, is_watched, start_watcher, watcher_pid, watching
+from compassign.jobs.watcher import LOCK_NAME, keep_watched, watcher_pid, watching
 from compassign.store.records import RunRow
 from compassign.store.runs import RunStore
 from compassign.warm import start_beside
@@ -65,8 +65,7 @@ def serve_dashboard(output: Path, host: str, port: int) -> NoReturn:
         raise InputError(f"{app}: not found; the dashboard is part of a clone of the repository, so start it in one")
     _check_free(host, port)
     with _usable_store(output):
-        if not is_watched(output):
-            start_watcher(output)
+        keep_watched(output)
     os.environ[OUTPUT_VARIABLE] = os.path.abspath(output)
     os.chdir(app.parent)  # where Streamlit looks for its settings
     options = ("--server.headless=true", f"--server.port={port}", f"--server.address={host}")

@@ -20,6 +20,7 @@ MAX_NAMES = 20  # species that are named
 MAP_PX, HISTOGRAM_PX, METRIC_PX = 560, 270, 130
 _CHOICE = "data_choice"
 _KINDS = {"demo": "demonstration", "folder": "in this workspace", "path": "folder on this machine"}
+_SHOWN_ELSEWHERE = frozenset({"name", "polarity"})  # of dataset.toml: the choice, and the count of peaks
 _HELP = {
     "Injections": "Instrument runs; mass offset and drift are learned for each.",
     "Calibrants": "Known retention times, which train the retention-time model.",
@@ -89,7 +90,7 @@ def _show_counts(found: Glance) -> None:
             st.metric(name, f"{count:,}", help=_HELP.get(name), border=True, width=METRIC_PX)
     polarity = DOT.join(f"{count:,} {name}" for name, count in found.polarity.items())
     more = f" and {len(found.species) - MAX_NAMES} more" if len(found.species) > MAX_NAMES else ""
-    about = [f"{name}: {value}" for name, value in found.about.items() if name != "name"]
+    about = [f"{name}: {value}" for name, value in found.about.items() if name not in _SHOWN_ELSEWHERE]
     st.text("\n".join([f"polarity: {polarity}", f"species: {', '.join(found.species[:MAX_NAMES])}{more}", *about]))
     if found.warnings:
         st.warning("Something had to be assumed:", icon=":material/warning:")

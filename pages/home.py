@@ -10,12 +10,13 @@ import streamlit as st
 from compassign.queries.jobs import RunEntry, list_entries
 from compassign.queries.overview import RunSummary
 from compassign.store.runs import RunStore
-from pages.shared.current_run import output_folder
+from pages.shared.current_run import open_store, output_folder
 from pages.shared.guard import begin
-from pages.shared.jobs import POLL_S, follow, open_store, show_progress, show_status, show_whether_watched
+from pages.shared.jobs import POLL_S, follow, show_progress, show_status, show_whether_watched
 from pages.shared.text import DOT, NOTHING, escaped
 
 N_SHOWN = 10
+ABOUT_PX, METRIC_PX = 300, 120  # on a phone a run's name has a line of its own, and below it two numbers share one
 N_FAILED = 3
 _BADGES: dict[str, tuple[str, str, Literal["blue", "orange", "red", "gray"]]] = {
     "converged": ("Converged", ":material/check:", "blue"),
@@ -105,8 +106,8 @@ def _share(value: float | None) -> str:
 
 
 def _show_complete(entry: RunEntry, run: RunSummary) -> None:
-    with st.container(border=True):
-        about, *numbers, link = st.columns([4, 1.3, 1.3, 1.3, 1.5], vertical_alignment="center")
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        about = st.container(width=ABOUT_PX, gap="xsmall")
         about.markdown(f"**{escaped(entry.title)}**")
         about.caption(escaped(DOT.join([run.model, run.dataset, f"{run.started} UTC" if run.started else run.run_id])))
         label, icon, colour = _BADGES[run.verdict.word]
@@ -118,10 +119,11 @@ def _show_complete(entry: RunEntry, run: RunSummary) -> None:
                 st.badge("Stale", icon=":material/history:", color="orange", help=entry.stale)
         accepted = NOTHING if run.n_accepted is None else f"{run.n_accepted} of {run.n_peaks}"
         limit = f"At a false-discovery rate of {run.alpha:g}, answers that were given included."
-        numbers[0].metric("Accepted", accepted, help=limit)
-        numbers[1].metric("Precision", _share(run.precision), help="Share of the compound calls that are right.")
-        numbers[2].metric("Calibration error", _share(run.ece), help="0 is best (expected calibration error).")
-        link.page_link(
+        st.metric("Accepted", accepted, help=limit, width=METRIC_PX)
+        about_precision = "Share of the compound calls that are right."
+        st.metric("Precision", _share(run.precision), help=about_precision, width=METRIC_PX)
+        st.metric("Calibration error", _share(run.ece), help="0 is best (expected calibration error).", width=METRIC_PX)
+        st.page_link(
             "pages/peaks.py", label="Open peaks", icon=":material/arrow_forward:", query_params={"run": run.run_id}
         )
 

@@ -9,14 +9,13 @@ import streamlit as st
 
 from compassign.queries.jobs import RunEntry, artifact_table, list_entries, live_run, log_tail, run_table
 from compassign.store.runs import RunStore
-from pages.shared.current_run import output_folder, show_verdict
+from pages.shared.current_run import open_store, output_folder, show_verdict
 from pages.shared.guard import begin
 from pages.shared.jobs import (
     POLL_S,
     STATUS,
     cancel_run,
     follow,
-    open_store,
     show_progress,
     show_status,
     show_whether_watched,
@@ -25,10 +24,10 @@ from pages.shared.run_actions import show_actions
 from pages.shared.selection import row_ids
 from pages.shared.text import DOT, NOTHING, complain, escaped
 
-TABLE_PX, LOG_PX = 320, 260
+TABLE_PX, LOG_PX, METRIC_PX = 320, 260, 152  # two numbers beside each other on a phone
 N_WHOLE = 8  # rows of a table that is shown without scrolling
 LOG_LINES = 60
-TABLE = ("title", "status", "verdict", "dataset", "model", "n_accepted", "precision", "duration_s", "started")
+TABLE = ("status", "verdict", "title", "dataset", "model", "n_accepted", "precision", "duration_s", "started")
 LOOK = {
     "title": st.column_config.TextColumn("Run", width="medium"),
     "status": st.column_config.TextColumn("Status", width=80),
@@ -168,11 +167,11 @@ def _show_results(entry: RunEntry) -> None:
         st.warning(f"**Stale.** {entry.stale} A new run would take that in.", icon=":material/history:")
     show_verdict(summary.verdict)
     shares = {"Precision": summary.precision, "Recall": summary.recall, "Calibration error": summary.ece}
-    numbers = st.columns(4)
     accepted = NOTHING if summary.n_accepted is None else f"{summary.n_accepted} of {summary.n_peaks}"
-    numbers[0].metric("Accepted", accepted, help=f"At a false-discovery rate of {summary.alpha:g}.")
-    for column, (label, value) in zip(numbers[1:], shares.items(), strict=True):
-        column.metric(label, NOTHING if value is None else f"{value:.3f}")
+    with st.container(horizontal=True):
+        st.metric("Accepted", accepted, help=f"At a false-discovery rate of {summary.alpha:g}.", width=METRIC_PX)
+        for label, value in shares.items():
+            st.metric(label, NOTHING if value is None else f"{value:.3f}", width=METRIC_PX)
     with st.container(horizontal=True):
         for page, label in VIEWS:
             st.page_link(page, label=label, icon=":material/arrow_forward:", query_params={"run": entry.run_id})

@@ -51,6 +51,12 @@ def watcher_pid(output: Path) -> str:
         return ""
 
 
+def keep_watched(output: Path) -> None:
+    """Start a watcher unless some process watches the output folder."""
+    if not is_watched(output):
+        start_watcher(output)
+
+
 def start_watcher(output: Path) -> None:
     """Start a watcher in a session of its own, so that nobody's end is its end; one too many ends by itself."""
     output.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from compassign.cli_options import DEFAULT_OUTPUT, OUTPUT_VARIABLE
-from compassign.errors import InputError
+from compassign.errors import InputError, StoreError
 from compassign.queries.overview import RunSummary, Verdict, list_runs, verdict
 from compassign.queries.peaks import peak_table
 from compassign.queries.run_folder import Run, load_run
-from pages.shared.text import complain, escaped
+from compassign.store.runs import RunStore
+from pages.shared.text import DOT, complain, escaped
 
 _LAST, _CHOICE = "last_run", "run_choice"
 _CACHED_RUNS = 6
@@ -26,6 +27,15 @@ _MEANINGS = {
 def output_folder() -> Path:
     """The folder whose runs are shown."""
     return Path(os.environ.get(OUTPUT_VARIABLE) or DEFAULT_OUTPUT)
+
+
+def open_store() -> RunStore:
+    """The list of runs; a page that cannot have it says why and stops."""
+    try:
+        return RunStore.open(output_folder())
+    except StoreError as error:
+        complain("The list of runs cannot be read.", str(error))
+        st.stop()
 
 
 def show_no_runs() -> None:
@@ -50,13 +60,11 @@ def choose_run(title: str, about: str) -> tuple[Run, pd.DataFrame]:
     if not runs:
         show_no_runs()
         st.stop()
-    titles = {run.run_id: run.title for run in runs}
-    asked = st.query_params.get("run") or st.session_state.get(_LAST) or runs[0].run_id
-    run_id = asked if asked in titles else _named(asked, runs)
-    st.query_params["run"] = st.session_state[_LAST] = st.session_state[_CHOICE] = run_id
+    chosen, titles = _offer(runs)
+    st.query_params["run"] = st.session_state[_LAST] = st.session_state[_CHOICE] = chosen.run_id
     choice.selectbox("Run", list(titles), format_func=titles.__getitem__, key=_CHOICE, on_change=_switch_run)
     try:
-        run, peaks = read_run(next(run.path for run in runs if run.run_id == run_id))
+        run, peaks = read_run(chosen.path)
     except InputError as error:
         complain("This run cannot be shown.", str(error))
         st.stop()
@@ -67,15 +75,53 @@ def choose_run(title: str, about: str) -> tuple[Run, pd.DataFrame]:
     return run, peaks
 
 
-def _named(asked: str, runs: list[RunSummary]) -> str:
-    """The id that the beginning of one means; a page that was asked for an unknown run says so and stops."""
+def _offer(runs: list[RunSummary]) -> tuple[RunSummary, dict[str, str]]:
+    """The run to show, and the title of each run to choose from: of those put away, only the one that is shown."""
+    archived = _archived()
+    offered = [run for run in runs if run.run_id not in archived]
+    asked = st.query_params.get("run") or st.session_state.get(_LAST)
+    if not asked and not offered:
+        _show_all_archived()
+        st.stop()
+    run_id = _named(asked, runs, (offered or runs)[0].run_id) if asked else offered[0].run_id
+    chosen = next(run for run in runs if run.run_id == run_id)
+    titles = {run.run_id: run.title for run in offered}
+    return chosen, titles if run_id in titles else {run_id: f"{chosen.title}{DOT}archived", **titles}
+
+
+def _archived() -> set[str]:
+    """Ids of the runs that were put away; none where that list cannot be read: results still can."""
+    try:
+        return {row.id for row in RunStore.open(output_folder()).rows(archived=True)}
+    except StoreError:
+        return set()
+
+
+def _show_all_archived() -> None:
+    """Say where the runs are that nothing offers any more."""
+    st.info("Every complete run is archived.", icon=":material/archive:")
+    with st.container(horizontal=True):
+        st.page_link("pages/new_run.py", label="Start a run", icon=":material/rocket_launch:")
+        st.page_link(
+            "pages/runs.py", label="Look at archived runs", icon=":material/archive:", query_params={"archived": "true"}
+        )
+
+
+def forget_run(run_id: str) -> None:
+    """Let no page go back to a run that was put away or deleted, unless its link asks for it."""
+    if st.session_state.get(_LAST) == run_id:
+        del st.session_state[_LAST]
+
+
+def _named(asked: str, runs: list[RunSummary], newest: str) -> str:
+    """The id that an id or the beginning of one means; a page that was asked for an unknown run says so and stops."""
     found = [run.run_id for run in runs if run.run_id.startswith(asked)]
-    if len(found) == 1:
-        return found[0]
+    if asked in found or len(found) == 1:
+        return asked if asked in found else found[0]
     st.session_state.pop(_LAST, None)
     # not `find_run`, which would tell whoever edits a link which folders this machine has
     complain("There is no such run here: it was deleted, is not complete, or belongs to another folder.", asked)
-    st.button("Show the newest run", on_click=_show_run, args=[runs[0].run_id])
+    st.button("Show the newest run", on_click=_show_run, args=[newest])
     st.stop()
 
 
@@ -89,17 +135,21 @@ def _switch_run() -> None:
 
 def read_run(path: Path) -> tuple[Run, pd.DataFrame]:
     """A run and its table of peaks, read once; raises InputError if it cannot be read. Neither may be changed."""
+    return _read(path, changed_ns(path))
+
+
+def changed_ns(path: Path) -> int:
+    """When a run's folder was written (ns), which tells it from one in its place; raises InputError if it is gone."""
     try:
-        changed_ns = (path / "results" / "run.json").stat().st_mtime_ns
+        return (path / "results" / "run.json").stat().st_mtime_ns
     except OSError as error:
         raise InputError(f"{path}: the run was deleted") from error
-    return _read(path, changed_ns)
 
 
 @st.cache_resource(max_entries=_CACHED_RUNS, show_spinner="Reading the run")
-def _read(path: Path, changed_ns: int) -> tuple[Run, pd.DataFrame]:
-    """changed_ns : makes a folder that was replaced another entry."""
-    del changed_ns
+def _read(path: Path, written_ns: int) -> tuple[Run, pd.DataFrame]:
+    """written_ns : makes a folder that was replaced another entry."""
+    del written_ns
     run = load_run(path)
     return run, peak_table(run)
 

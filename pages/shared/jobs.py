@@ -7,13 +7,12 @@ from typing import Literal
 
 import streamlit as st
 
-from compassign.errors import StoreError
 from compassign.jobs.watcher import is_watched, start_watcher
 from compassign.queries.jobs import LiveRun, RunEntry, live_run
 from compassign.store.records import RunRow, Status
 from compassign.store.runs import RunStore
-from pages.shared.current_run import output_folder
-from pages.shared.text import DOT, complain, escaped
+from pages.shared.current_run import open_store, output_folder
+from pages.shared.text import DOT, escaped
 
 POLL_S = 1.0
 SILENT_S = 5.0  # a run tells where it is once a second
@@ -25,15 +24,6 @@ STATUS: Mapping[Status, tuple[str, str, _Colour]] = {
     "failed": ("Failed", ":material/error:", "red"),
     "cancelled": ("Cancelled", ":material/block:", "gray"),
 }
-
-
-def open_store() -> RunStore:
-    """The list of runs; a page that cannot have it says why and stops."""
-    try:
-        return RunStore.open(output_folder())
-    except StoreError as error:
-        complain("The list of runs cannot be read.", str(error))
-        st.stop()
 
 
 def show_status(status: Status) -> None:

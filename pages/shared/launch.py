@@ -8,7 +8,8 @@ from pathlib import Path
 
 from compassign.config import RunConfig
 from compassign.errors import CompAssignError
-from compassign.jobs.launcher import enqueue, start_queued
+from compassign.jobs.launcher import enqueue
+from compassign.jobs.watcher import keep_watched
 from compassign.store.runs import RunStore
 
 
@@ -24,7 +25,7 @@ class Order:
 
 
 def launch_once(order: Order, started: dict[str, list[str]]) -> str:
-    """Queue the runs of a form unless it did so before, and start what there is a place for.
+    """Queue the runs of a form unless it did so before, and see that somebody computes them.
 
     started : form -> ids of its runs; gets those of this form. Returns why not all was started ("" if it was). Nothing
     of Streamlit is touched here, because a second click could interrupt it there.
@@ -37,7 +38,7 @@ def launch_once(order: Order, started: dict[str, list[str]]) -> str:
         for config in order.configs:
             title = f"{order.title} ({config.model})" if order.title and len(order.configs) > 1 else order.title
             run_ids.append(enqueue(store, config, title, order.owner).id)
-        start_queued(store, order.output)
+        keep_watched(order.output)
     except CompAssignError as error:
         return str(error)
     return ""

@@ -10,9 +10,10 @@ from compassign.config import make_config
 from compassign.errors import InputError, StoreError
 from compassign.jobs.launcher import delete, enqueue
 from compassign.jobs.recording import adopt
+from compassign.jobs.watcher import keep_watched
 from compassign.queries.jobs import RunEntry, zip_run
 from compassign.store.runs import RunStore
-from pages.shared.current_run import output_folder
+from pages.shared.current_run import forget_run, output_folder
 from pages.shared.guard import person
 from pages.shared.text import complain
 
@@ -28,6 +29,7 @@ def _make_known(store: RunStore, entry: RunEntry) -> None:
 def _put_away(store: RunStore, entry: RunEntry, archived: bool) -> None:
     _make_known(store, entry)
     store.archive(entry.run_id, archived)
+    forget_run(entry.run_id)
 
 
 def _run_again(store: RunStore, entry: RunEntry) -> None:
@@ -39,6 +41,7 @@ def _run_again(store: RunStore, entry: RunEntry) -> None:
         st.session_state[_PROBLEM] = ("Its settings cannot be used any more.", str(error))
         return
     again = enqueue(store, config, entry.title, person(), repeats=record)
+    keep_watched(output_folder())
     st.query_params["run"] = again.id
 
 
@@ -46,6 +49,7 @@ def _delete(store: RunStore, entry: RunEntry) -> None:
     try:
         _make_known(store, entry)
         delete(store, output_folder(), entry.run_id)
+        forget_run(entry.run_id)
     except (InputError, StoreError) as error:
         st.session_state[_PROBLEM] = ("It could not be deleted.", str(error))
         return

@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An output folder of its own; what is launched is only queued, not computed."""
     monkeypatch.delenv(URL_VARIABLE, raising=False)
     monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path))
-    monkeypatch.setattr("pages.shared.launch.start_queued", lambda store, output: [])
+    monkeypatch.setattr("pages.shared.launch.keep_watched", lambda output: None)
     monkeypatch.setattr("pages.shared.jobs.is_watched", lambda output: True)
     return tmp_path
 
@@ -189,7 +189,9 @@ def test_a_dataset_that_broke_since_lists_its_problems(folder: Path) -> None:
     assert "Choose a valid dataset" in shown(app)
 
 
-def test_the_form_launches_one_run_however_often_it_is_clicked(folder: Path) -> None:
+def test_the_form_launches_one_run_however_often_it_is_clicked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched: list[Path] = []
+    monkeypatch.setattr("pages.shared.launch.keep_watched", watched.append)
     add_dataset(folder)
     app = open_page("new_run", data="study")
     app.button_group(key="run_models").set_value(["lookup"]).run()
@@ -205,6 +207,7 @@ def test_the_form_launches_one_run_however_often_it_is_clicked(folder: Path) -> 
     assert Path(row.config["data"]) == folder / "datasets" / "study"
     app.run()
     assert len(rows(folder)) == 1
+    assert watched == [folder]
 
 
 def test_a_form_starts_its_runs_once_and_the_next_form_its_own(folder: Path) -> None:

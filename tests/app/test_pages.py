@@ -11,6 +11,9 @@ from big_run import HOSTILE
 from output_folders import GONE, HOSTILE_FOLDER, LOOKUP, PRIOR, SUSPECT, add_run
 from streamlit.testing.v1 import AppTest
 
+from compassign.jobs.recording import adopt
+from compassign.store.runs import RunStore
+
 pytest_plugins = ["example_runs", "app_outputs"]
 
 ROOT = Path(__file__).parents[2]
@@ -204,3 +207,41 @@ def test_a_configured_login_comes_before_every_page(page: str) -> None:
     assert [button.label for button in app.button] == ["Sign in"]
     assert not app.dataframe
     assert not app.metric
+
+
+@pytest.mark.parametrize("is_installed", [False, True])
+def test_a_login_that_is_not_installed_says_how_to_install_it(
+    is_installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.shared.guard.find_spec", lambda package: object() if is_installed else None)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT_S)
+    app.secrets["auth"] = {"client_id": "compassign"}
+    app.run()
+    assert app.button[0].disabled != is_installed
+    assert [code.value for code in app.code] == ([] if is_installed else ["pip install -e '.[login]'"])
+    assert len(app.error) == (0 if is_installed else 1)
+
+
+def test_an_archived_run_is_offered_only_where_the_link_asks_for_it(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(output, folder)
+    monkeypatch.setenv("COMPASSIGN_OUTPUT", str(folder))
+    store = RunStore.open(folder)
+    for run_id in (SUSPECT, GONE):
+        adopt(store, folder / "runs" / run_id)
+        store.archive(run_id)
+    app = open_page("calibration")
+    assert app.query_params["run"] == PRIOR
+    assert len(app.selectbox(key="run_choice").options) == 2
+    assert "archived" not in " ".join(app.selectbox(key="run_choice").options)
+    app = open_page("calibration", run=SUSPECT)
+    assert app.query_params["run"] == SUSPECT
+    assert [title.endswith("archived") for title in app.selectbox(key="run_choice").options] == [True, False, False]
+    app.selectbox(key="run_choice").set_value(LOOKUP).run()
+    assert len(app.selectbox(key="run_choice").options) == 2
+    for run_id in (LOOKUP, PRIOR):
+        adopt(store, folder / "runs" / run_id)
+        store.archive(run_id)
+    assert "Every complete run is archived" in open_page("peaks").info[0].value

@@ -34,6 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(URL_VARIABLE, raising=False)
     monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path))
     monkeypatch.setattr("pages.shared.jobs.is_watched", lambda output: True)
+    monkeypatch.setattr("pages.shared.run_actions.keep_watched", lambda output: None)
     return tmp_path
 
 

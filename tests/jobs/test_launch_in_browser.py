@@ -67,3 +67,5 @@ def test_own_data_are_handed_in_and_runs_launched(browser: Browser, store: RunSt
                 settle(other)
             assert len(store.rows()) == 3
             assert first.url != second.url
+        # one waits until the other is over, and nobody clicks again
+        assert {wait_for(store, row.id, lambda now: now.has_ended).status for row in store.rows()} == {"done"}

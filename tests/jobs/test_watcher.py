@@ -20,7 +20,7 @@ from compassign.cli import app
 from compassign.errors import StoreError
 from compassign.jobs.launcher import enqueue
 from compassign.jobs.processes import is_alive
-from compassign.jobs.watcher import LOCK_NAME, is_watched, start_watcher, watcher_pid, watching
+from compassign.jobs.watcher import LOCK_NAME, is_watched, keep_watched, start_watcher, watcher_pid, watching
 from compassign.store.runs import RunStore
 
 pytest_plugins = ["job_fixtures"]
@@ -55,6 +55,16 @@ def test_a_second_watcher_says_so_and_leaves(output: Path) -> None:
 def test_a_folder_that_is_not_there_is_not_watched(tmp_path: Path) -> None:
     assert not is_watched(tmp_path / "none")
     assert watcher_pid(tmp_path / "none") == ""
+
+
+def test_only_a_folder_that_nobody_watches_gets_a_watcher(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Path] = []
+    monkeypatch.setattr("compassign.jobs.watcher.start_watcher", started.append)
+    with watching(output):
+        keep_watched(output)
+    assert not started
+    keep_watched(output)
+    assert started == [output]
 
 
 def test_a_watcher_starts_runs_buries_a_killed_one_and_ends_with_its_folder(store: RunStore, output: Path) -> None:

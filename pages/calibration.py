@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
 
 import streamlit as st
 
 from compassign.figures.calibration import draw_reliability, draw_thresholds
-from compassign.queries.calibration import Thresholds, reliability, thresholds, why_unscored
+from compassign.queries.calibration import Reliability, Target, Thresholds, reliability, thresholds, why_unscored
 from compassign.queries.run_folder import Run
-from pages.shared.current_run import choose_run
+from pages.shared.current_run import changed_ns, choose_run
 from pages.shared.guard import begin
 
-TARGETS: dict[str, Literal["call", "null"]] = {"The call": "call", "The null": "null"}
+TARGETS: dict[str, Target] = {"The call": "call", "The null": "null"}
 ALL_SPECIES = "All species"
 FIGURE_PX = 470
 METRIC_PX, THRESHOLD_METRIC_PX = 152, 108  # two beside each other on a phone
@@ -26,6 +26,20 @@ METRICS = (
 )
 
 
+@st.cache_resource(max_entries=48, show_spinner="Scoring the probabilities")
+def _reliability(_run: Run, path: Path, written_ns: int, target: Target, species: str | None) -> Reliability:
+    """path, written_ns : tell one run from another."""
+    del path, written_ns
+    return reliability(_run, target, species)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Scoring the probabilities")
+def _thresholds(_run: Run, path: Path, written_ns: int) -> tuple[Thresholds, str]:
+    """What each threshold accepts, and why the run cannot be scored, "" if it can."""
+    del path, written_ns
+    return thresholds(_run), why_unscored(_run)
+
+
 def _show_metrics(run: Run) -> None:
     row = st.container(horizontal=True)
     for name, label, about in METRICS:
@@ -33,7 +47,8 @@ def _show_metrics(run: Run) -> None:
         row.metric(label, "\N{EN DASH}" if value is None else f"{value:.3f}", help=about, border=True, width=METRIC_PX)
 
 
-def _show_reliability(run: Run) -> None:
+@st.fragment
+def _show_reliability(run: Run, written_ns: int) -> None:
     st.subheader("Reliability", help="Where the line is above the dots, the run is less sure than it could be.")
     of, among = st.columns(2)
     target = of.segmented_control(
@@ -42,7 +57,7 @@ def _show_reliability(run: Run) -> None:
     options = [ALL_SPECIES, *sorted(run.peaks["species"].unique())]
     species = among.selectbox("Among", options, key="among", bind="query-params")
     chosen = None if species in {None, ALL_SPECIES} else species
-    curve = reliability(run, TARGETS[target or "The call"], chosen)
+    curve = _reliability(run, run.path, written_ns, TARGETS[target or "The call"], chosen)
     if curve.missing:
         st.info("There is nothing to draw for this choice.")
         st.text(curve.missing)
@@ -53,6 +68,7 @@ def _show_reliability(run: Run) -> None:
     st.caption("The band is where the line would lie in 90 % of cases if every probability were right.")
 
 
+@st.fragment
 def _show_thresholds(found: Thresholds) -> None:
     st.subheader("Threshold explorer", help="Accept every compound call at or above this probability.")
     threshold = st.slider("Accept from probability", 0.0, 1.0, 0.9, 0.01, key="threshold", bind="query-params")
@@ -74,19 +90,20 @@ def show() -> None:
     """Show the page."""
     begin("Calibration")
     run, _ = choose_run("Calibration", "Do probabilities come true as often as they say? On peaks the fit did not see.")
-    missing = why_unscored(run)
+    written_ns = changed_ns(run.path)
+    found, missing = _thresholds(run, run.path, written_ns)
     if missing:
         st.info("This run cannot be scored, so only what it expects of itself is shown.", icon=":material/help:")
         st.text(f"What is missing: {missing}.")
-        _show_thresholds(thresholds(run))
+        _show_thresholds(found)
         return
     st.caption(f"Scored on {run.metrics.get('n_scored', 0)} peaks whose truth is known and was not given to the fit.")
     _show_metrics(run)
     left, right = st.columns(2, gap="medium")
     with left:
-        _show_reliability(run)
+        _show_reliability(run, written_ns)
     with right:
-        _show_thresholds(thresholds(run))
+        _show_thresholds(found)
 
 
 show()

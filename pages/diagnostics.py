@@ -9,6 +9,7 @@ import streamlit as st
 
 from compassign.errors import InputError
 from compassign.figures.diagnostics import (
+    MAX_POINTS,
     draw_check_histogram,
     draw_checks,
     draw_energy,
@@ -20,7 +21,7 @@ from compassign.queries.draws import Draws, convergence, rank_counts, read_draws
 from compassign.queries.known_rt import known_rts
 from compassign.queries.overview import verdict
 from compassign.queries.run_folder import Run
-from pages.shared.current_run import choose_run
+from pages.shared.current_run import changed_ns, choose_run
 from pages.shared.guard import begin
 from pages.shared.selection import row_ids
 from pages.shared.text import complain
@@ -48,11 +49,17 @@ COLUMNS = {
 
 
 @st.cache_resource(max_entries=6, show_spinner="Reading the draws")
-def _read(_run: Run, path: Path, started: str, stage: str) -> tuple[Draws, pd.DataFrame]:
-    """path, started : tell one run from another."""
-    del path, started
+def _read(_run: Run, path: Path, written_ns: int, stage: str) -> tuple[Draws, pd.DataFrame]:
+    """path, written_ns : tell one run from another."""
+    del path, written_ns
     draws = STAGES[stage](_run)
     return draws, convergence(draws)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Finding known retention times")
+def _known_rts(_run: Run, path: Path, written_ns: int) -> pd.DataFrame:
+    del path, written_ns
+    return known_rts(_run)
 
 
 def _show_sampler(run: Run) -> None:
@@ -68,13 +75,14 @@ def _show_sampler(run: Run) -> None:
         st.text(", ".join(map(str, not_informed)))
 
 
+@st.fragment
 def _show_parameters(run: Run) -> None:
     st.subheader("Parameters", help="The worst R-hat comes first.")
     stage = st.segmented_control(
         "Of the model of", list(STAGES), default="Assignment", required=True, key="stage", bind="query-params"
     )
     try:
-        draws, table = _read(run, run.path, run.record.started, stage or "Assignment")
+        draws, table = _read(run, run.path, changed_ns(run.path), stage or "Assignment")
     except InputError as error:
         complain("The draws of this run cannot be shown.", str(error))
         return
@@ -112,7 +120,7 @@ def _show_draws(draws: Draws, table: pd.DataFrame, key: str) -> None:
 def _show_energy(run: Run) -> None:
     """The energy of the assignment's sampler, where there was one."""
     try:
-        draws, _ = _read(run, run.path, run.record.started, "Assignment")
+        draws, _ = _read(run, run.path, changed_ns(run.path), "Assignment")
         energy = read_energy(run)
     except InputError:
         return  # the parameters say what is wrong with the file
@@ -132,7 +140,7 @@ def _show_known_rts(run: Run) -> None:
         "Known retention times",
         help="Peaks whose compound is known, from the truth or a label, on the predicted density.",
     )
-    known = known_rts(run)
+    known = _known_rts(run, run.path, changed_ns(run.path))
     if not len(known):
         st.info("No peak of this run has both a known compound and a predicted retention time.")
         return
@@ -141,6 +149,8 @@ def _show_known_rts(run: Run) -> None:
         "Where predictions are honest, about 1 in 20 of those not given lies beyond 2 SDs; those that the predictions "
         "learned from tend to lie nearer. Drift between injections is not taken off."
     )
+    if len(known) > MAX_POINTS:
+        st.caption(f"Lines are of all {len(known):,} peaks; of their points at most {MAX_POINTS:,} of each colour.")
 
 
 def _show_checks(run: Run) -> None:

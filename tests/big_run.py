@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import pandas as pd
 
@@ -13,6 +14,8 @@ from compassign.queries.run_folder import Run
 
 HOSTILE = "<b>bold</b> $x$ & <a href='http://x'>link</a>"
 N_PEAKS, N_DRAWS = 80, 50  # of the example runs
+TRACE_SHAPE, N_EFFECTS = (4, 1000), 200  # chains and draws of a run of the usual length, and scalars of one parameter
+SAMPLER = {"max_rhat": 1.005, "min_ess_bulk": 800.0, "min_ess_tail": 700.0, "n_divergences": 0}
 SHARES = (0.1, 0.6, 0.3)  # null and two compounds
 
 
@@ -78,7 +81,7 @@ def big_run(n_peaks: int) -> Run:
 
 
 def write_big_run(output: Path, n_peaks: int) -> str:
-    """The run of `big_run` in an output folder, beside the dataset that it names; returns its id."""
+    """The run of `big_run` in an output folder, beside the dataset that it names, with draws; returns its id."""
     run, data = big_run(n_peaks), output / "data"
     results = output / "runs" / run.run_id / "results"
     for folder in (data, results, results.parent / "models"):
@@ -90,7 +93,24 @@ def write_big_run(output: Path, n_peaks: int) -> str:
     pd.DataFrame(truth, columns=["peak_id", "compound_id"]).to_csv(data / "truth.csv", index=False)
     run.peaks.drop(columns=measured[2:]).to_csv(results / "peak_assignments.csv", index=False)
     run.candidates.to_csv(results / "candidates.csv", index=False)
-    (results / "assignment_metrics.json").write_text("{}")
-    config = RunConfig(model="lookup", data=data).model_dump(mode="json")
+    (results / "assignment_metrics.json").write_text(json.dumps({"verdict": "converged", "sampler": SAMPLER}))
+    _write_draws(results.parent / "models" / "assignment_trace.nc")
+    config = RunConfig(data=data).model_dump(mode="json")
     (results / "run.json").write_text(json.dumps({"config": config, "seed": 0, "run_id": run.run_id}))
     return run.run_id
+
+
+def _write_draws(path: Path) -> None:
+    """Draws of a sampler that converged, as a run stores them but for the responsibilities."""
+    rng = np.random.default_rng(2)
+    with h5netcdf.File(path, "w") as file:
+        file.attrs["thin"] = 1
+        file.dimensions = {"chain": TRACE_SHAPE[0], "draw": TRACE_SHAPE[1], "effect": N_EFFECTS}
+        axes = ("chain", "draw")
+        for group, name, dims in (
+            ("posterior", "alpha", axes),
+            ("posterior", "species_effect", (*axes, "effect")),
+            ("sample_stats", "energy", axes),
+        ):
+            shape = tuple(file.dimensions[dim].size for dim in dims)
+            file.create_variable(f"/{group}/{name}", dims, data=rng.normal(size=shape))

@@ -8,11 +8,13 @@ import plotly.graph_objects as go
 
 from compassign.figures import colours
 from compassign.figures.base import empty, joined_lines, plain, plain_all, style
+from compassign.queries.peaks import thinned
 from compassign.units import FloatArray, IntArray
 
 UNLIKELY = 0.01  # as in the report: p-values below it, or above 1 minus it, are a misfit
 ROW_PX, AROUND_PX = 36, 110
 N_ENERGY_BINS = 40
+MAX_POINTS = 1000  # of a colour: more cover each other, and make a browser slow
 MIN_REACH_SD, RT_BIN_SD = 4.0, 0.5  # of the predictive density that is drawn, and of the bins on it
 _STATISTICS = {
     "median_ppm": "median error, ppm",
@@ -111,6 +113,7 @@ def _density(rows: pd.DataFrame, edges: FloatArray, label: str, colour: str) -> 
 
 
 def _points_below(rows: pd.DataFrame, colour: str, below: float) -> go.Scatter:
+    rows = thinned(rows.sort_values("rt_z", kind="stable"), MAX_POINTS)  # with both ends
     return go.Scatter(
         x=rows["rt_z"].to_numpy(dtype=np.float64),
         y=np.full(len(rows), below),

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from browsing import ROOT, WAIT_MS, Server, browsing, serving, settle, window
 from playwright.sync_api import Page, expect
 
-sys.path.append(str(ROOT / "tests"))  # the tests look at the same made-up run
+sys.path += [str(ROOT / "tests"), str(ROOT / "tests" / "app")]  # the tests look at the same made-up run
 from big_run import write_big_run
 from output_folders import add_run
 
@@ -104,7 +104,7 @@ def choose_null(page: Page) -> None:
 def choose_parameter(page: Page) -> None:
     """Show the draws of the parameter in the second row."""
     name = page.locator(".js-plotly-plot .ytitle").first
-    before = name.inner_text()
+    before = name.text_content() or ""
     column, row = TABLE_ROW_PX
     page.get_by_test_id("stDataFrame").first.click(position={"x": column, "y": row})
     expect(name).not_to_have_text(before, timeout=WAIT_MS)

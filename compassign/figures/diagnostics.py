@@ -38,8 +38,8 @@ def draw_trace(values: FloatArray, name: str) -> go.Figure:
     figure = go.Figure()
     for chain, draws in enumerate(values):
         line = {"color": colours.series_colour(chain), "width": 1}
-        # its index is enough for x: plotly counts from 0
-        figure.add_trace(go.Scattergl(y=draws.astype(np.float32), mode="lines", name=f"chain {chain}", line=line))
+        # its index is enough for x: plotly counts from 0; a canvas of WebGL takes longer to set up than these to draw
+        figure.add_trace(go.Scatter(y=draws.astype(np.float32), mode="lines", name=f"chain {chain}", line=line))
     return style(figure, "stored draw", plain(name))
 
 

@@ -13,8 +13,8 @@ from compassign.queries.peaks import bars, page_of, rows_of, thinned
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import choose_run
 from pages.shared.guard import begin
-from pages.shared.peak import show_peak
-from pages.shared.selection import point_ids, row_ids
+from pages.shared.peak import go_to, show_peak
+from pages.shared.selection import point_ids, row_ids, rows_selected
 from pages.shared.text import COLUMNS
 
 N_BARS = 10  # as many as fit beside the table
@@ -27,6 +27,7 @@ TABLE = (
 )
 COLOURS: dict[str, ColourBy] = {"probability": "probability", "entropy": "entropy", "decision": "decision"}
 DECISIONS = ("accept", "review", "null")
+_SELECTED = "selected"  # of the link: peaks whose rows are selected
 
 
 def _ask_filter(peaks: pd.DataFrame) -> PeakFilter:
@@ -56,11 +57,13 @@ def _ask_filter(peaks: pd.DataFrame) -> PeakFilter:
 def _follow(peak_ids: list[str]) -> None:
     """Show the peak that was picked last in detail."""
     if peak_ids:
-        st.query_params["peak"] = peak_ids[-1]
+        go_to(peak_ids[-1])
 
 
 def _row_picked(key: str, ids: list[str]) -> None:
-    _follow(row_ids(st.session_state[key], ids))
+    picked = row_ids(st.session_state[key], ids)
+    st.query_params[_SELECTED] = picked[:N_BARS]
+    _follow(picked)
 
 
 def _point_picked(key: str) -> None:
@@ -79,6 +82,7 @@ def _show_table(shown: pd.DataFrame, key: str) -> list[str]:
         key=key,
         on_select=partial(_row_picked, key, ids),
         selection_mode="multi-row",
+        selection_default=rows_selected(st.query_params.get_all(_SELECTED), ids),
         alt="Peaks",
     )
     return row_ids(state, ids)

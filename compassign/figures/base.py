@@ -51,6 +51,7 @@ def style(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
         plot_bgcolor=colours.CLEAR,
         font={"color": colours.INK},
         margin=_MARGIN,
+        modebar={"bgcolor": colours.CLEAR, "color": colours.INK, "activecolor": colours.PALETTE[0]},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0},
     )
     figure.update_xaxes(gridcolor=colours.GRID, zeroline=False, linecolor=colours.OUTLINE, automargin=True)

@@ -12,7 +12,7 @@ from compassign.figures.peaks import draw_evidence
 from compassign.figures.structure import draw_structure
 from compassign.queries.detail import PeakDetail, peak_detail
 from compassign.queries.run_folder import Run
-from pages.shared.selection import row_ids
+from pages.shared.selection import row_ids, rows_selected
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
 
 CANDIDATE_COLUMNS = (
@@ -21,6 +21,8 @@ CANDIDATE_COLUMNS = (
 )
 NEIGHBOUR_COLUMNS = ("peak_id", "name", "probability", "decision", "mz", "rt_min", "n_shared", "species")
 EVIDENCE_PX, NEIGHBOURS_PX = 330, 280
+N_WHOLE = 7  # neighbours that are shown without scrolling
+_CANDIDATE = "candidate"  # of the link: row of the candidate that is explained
 NULL_NAME = "null (no compound)"
 
 
@@ -54,8 +56,10 @@ def _show_evidence(peak_id: str, detail: PeakDetail) -> None:
         _show_structure(detail, chosen)
 
 
-def _go(peak_id: str) -> None:
+def go_to(peak_id: str) -> None:
+    """Let the link, and with it the page, show a peak; the most probable of its candidates is explained."""
     st.query_params["peak"] = peak_id
+    st.query_params.pop(_CANDIDATE, None)
 
 
 def _show_heading(peak_id: str, detail: PeakDetail) -> None:
@@ -68,7 +72,7 @@ def _show_heading(peak_id: str, detail: PeakDetail) -> None:
             key=f"step {label}",
             shortcut=key,
             disabled=to is None,
-            on_click=_go,
+            on_click=go_to,
             args=[to],
             help="The order and the filter are those of the table above.",
         )
@@ -88,22 +92,29 @@ def _show_candidates(peak_id: str, detail: PeakDetail) -> int:
         name=detail.candidates["name"].where(detail.candidates["compound_id"] != "", NULL_NAME)
     )
     st.caption("Candidates, the most probable first. Select one to see its evidence.")
+    ids = [str(row) for row in range(len(table))]
+    key = f"candidates {peak_id}"
     state = st.dataframe(
         table,
         hide_index=True,
         column_order=CANDIDATE_COLUMNS,
         column_config=COLUMNS,
         placeholder=NOTHING,
-        key=f"candidates {peak_id}",
-        on_select="rerun",
+        key=key,
+        on_select=partial(_candidate_picked, key, ids),
         selection_mode="single-row",
+        selection_default=rows_selected(st.query_params.get_all(_CANDIDATE), ids),
         alt="Candidates",
     )
     unlisted = detail.probability_unlisted
     if unlisted > 0.0:
         st.caption(f"Of the null, {unlisted:.3f} is a compound that the library lacks; the rest is background.")
-    rows = row_ids(state, [str(row) for row in range(len(table))])
+    rows = row_ids(state, ids)
     return int(rows[0]) if rows else 0
+
+
+def _candidate_picked(key: str, ids: list[str]) -> None:
+    st.query_params[_CANDIDATE] = row_ids(st.session_state[key], ids)
 
 
 def _show_structure(detail: PeakDetail, chosen: int) -> None:
@@ -131,6 +142,8 @@ def _show_why(detail: PeakDetail, chosen: int) -> None:
     if steps["log_odds"].isna().all():
         st.info("Nothing to weigh: the answer of this peak was given, or the null is excluded.")
         return
+    if steps["log_odds"].isna().any():
+        st.caption("The answer of this peak was given, so its probability is not the sum of what the evidence says.")
     st.plotly_chart(
         draw_evidence(steps, str(candidate["name"]), str(candidate["compound_id"])),
         height=EVIDENCE_PX,
@@ -141,7 +154,7 @@ def _show_why(detail: PeakDetail, chosen: int) -> None:
 
 def _neighbour_picked(key: str, ids: list[str]) -> None:
     for peak_id in row_ids(st.session_state[key], ids):
-        _go(peak_id)
+        go_to(peak_id)
 
 
 def _show_neighbours(peak_id: str, detail: PeakDetail) -> None:
@@ -152,7 +165,7 @@ def _show_neighbours(peak_id: str, detail: PeakDetail) -> None:
     key = f"neighbours {peak_id}"
     st.dataframe(
         detail.neighbours,
-        height=NEIGHBOURS_PX,
+        height="content" if len(detail.neighbours) <= N_WHOLE else NEIGHBOURS_PX,
         hide_index=True,
         column_order=NEIGHBOUR_COLUMNS,
         column_config=COLUMNS,

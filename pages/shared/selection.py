@@ -15,6 +15,12 @@ def row_ids(state: Mapping[str, Any], ids: Sequence[str]) -> list[str]:
     return [ids[row] for row in rows if row < len(ids)]
 
 
+def rows_selected(picked: Sequence[str], ids: Sequence[str]) -> dict[str, Any] | None:
+    """What a table begins with where some of its rows are selected already; ids : of the rows as shown."""
+    rows = [ids.index(each) for each in dict.fromkeys(picked) if each in ids]
+    return {"selection": {"rows": rows}} if rows else None
+
+
 def point_ids(state: Mapping[str, Any]) -> list[str]:
     """Peak ids of the selected points of a figure; our figures carry them as customdata, alone or first of several."""
     found = [point.get("customdata") for point in state.get("selection", {}).get("points", [])]

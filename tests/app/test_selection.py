@@ -8,7 +8,7 @@ import pytest
 from compassign.figures.structure import draw_structure
 from compassign.queries.overview import verdict
 from compassign.queries.peak_filter import PeakFilter, filter_peaks
-from pages.shared.selection import point_ids, row_ids
+from pages.shared.selection import point_ids, row_ids, rows_selected
 from pages.shared.text import escaped
 
 TABLE = pd.DataFrame(
@@ -47,6 +47,11 @@ def test_a_filter_keeps_and_orders(wanted: PeakFilter, expected: list[str]) -> N
 def test_rows_beyond_a_shorter_table_are_no_selection() -> None:
     assert row_ids({"selection": {"rows": [2, 0, 9]}}, ["a", "b", "c"]) == ["c", "a"]
     assert row_ids({}, ["a"]) == []
+
+
+def test_a_link_selects_the_rows_that_are_there() -> None:
+    assert rows_selected(["c", "gone", "a", "c"], ["a", "b", "c"]) == {"selection": {"rows": [2, 0]}}
+    assert rows_selected(["gone"], ["a"]) is None
 
 
 def test_points_carry_the_peak_alone_or_first() -> None:

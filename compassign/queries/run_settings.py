@@ -75,6 +75,8 @@ SETTINGS = {
 }
 """Every field that a form asks for beside dataset, model and preset."""
 LABELS = {name: setting.label for name, setting in SETTINGS.items()}
+_OPTIONS = {"--samples": "sampler.draws", "--target-accept": "sampler.target_accept"}
+"""Options of the command line that reasons of a verdict name -> settings."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,15 @@ class Wish:
     models: tuple[ModelName, ...]
     preset: str
     given: Mapping[str, Any]
+
+
+def in_words_of_the_form(text: str) -> str:
+    """A message that names options of the command line, for a person who has a form instead."""
+    for option, name in _OPTIONS.items():
+        text = text.replace(
+            option, f"\N{LEFT DOUBLE QUOTATION MARK}{LABELS[name]}\N{RIGHT DOUBLE QUOTATION MARK} of a new run"
+        )
+    return text
 
 
 def preset_sampler(preset: str) -> SamplerConfig:

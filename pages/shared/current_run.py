@@ -13,6 +13,7 @@ from compassign.errors import InputError, StoreError
 from compassign.queries.overview import RunSummary, Verdict, list_runs, verdict
 from compassign.queries.peaks import peak_table
 from compassign.queries.run_folder import Run, load_run
+from compassign.queries.run_settings import in_words_of_the_form
 from compassign.store.runs import RunStore
 from pages.shared.text import DOT, complain, escaped
 
@@ -160,7 +161,8 @@ def show_verdict(given: Verdict, name: str = "") -> None:
     if given.word in _MEANINGS:
         show = st.error if given.word == "failed" else st.warning
         show(f"{of}**Not converged.** {_MEANINGS[given.word]}", icon=":material/warning:")
-        st.text("\n".join(f"\N{BULLET} {reason}" for reason in given.reasons) or "No reason was recorded.")
+        reasons = [f"\N{BULLET} {in_words_of_the_form(reason)}" for reason in given.reasons]
+        st.text("\n".join(reasons) or "No reason was recorded.")
     if given.is_prior:
         st.warning(f"{of}This fit saw no data: it shows the model's assumptions, not results.")
     elif given.is_quick:

@@ -12,7 +12,16 @@ from compassign.config import RunConfig, SamplerConfig
 from compassign.data.workspace import Source
 from compassign.errors import InputError
 from compassign.jobs.launcher import enqueue
-from compassign.queries.run_settings import PRESETS, SETTINGS, Wish, configs, earlier_config, named, wish_of
+from compassign.queries.run_settings import (
+    PRESETS,
+    SETTINGS,
+    Wish,
+    configs,
+    earlier_config,
+    in_words_of_the_form,
+    named,
+    wish_of,
+)
 from compassign.store.database import URL_VARIABLE
 from compassign.store.runs import RunStore
 
@@ -91,3 +100,10 @@ def test_earlier_settings_come_from_folders_and_from_the_queue(
     for name in ("nowhere", "../runs/1-lookup", ""):
         with pytest.raises(InputError, match="no such run"):
             earlier_config(tmp_path, name)
+
+
+def test_reasons_name_fields_of_the_form_and_no_options() -> None:
+    said = in_words_of_the_form("0.40% of the draws diverged: raise --target-accept; too few: draw more (--samples)")
+    assert "--" not in said
+    assert SETTINGS["sampler.target_accept"].label in said
+    assert SETTINGS["sampler.draws"].label in said

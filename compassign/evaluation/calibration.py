@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from compassign.evaluation.calibration_cells import N_BINS, Cells, bin_of, edges, errors, isotonic, merge
+from compassign.evaluation.comparison import MIN_CLUSTERS
 from compassign.units import BoolArray, FloatArray, IntArray
 
 N_RESAMPLED = 200  # sets of outcomes; the 2.5 % point of an interval to about 1.1 %
@@ -80,9 +81,9 @@ class Curve:
 class Estimate:
     """A number and how far it is known.
 
-    low, high : INTERVAL_LEVEL of where the number would lie with as many other clusters; None with fewer than two.
-    if_calibrated : its mean if all probabilities were right, None for a number that chance does not raise. An error is
-    shown to be more than chance where that lies below the interval.
+    low, high : INTERVAL_LEVEL of where the number would lie with as many other clusters; None with fewer than
+    MIN_CLUSTERS of them. if_calibrated : its mean if all probabilities were right, None for a number that chance does
+    not raise. An error is shown to be more than chance where that lies below the interval.
     """
 
     value: float
@@ -297,7 +298,7 @@ def _bootstrap(
         return np.concatenate([linear @ times, squared @ times**2])
 
     found = of_times(np.ones(n_clusters))[np.newaxis]
-    resampled = np.empty((N_RESAMPLED if n_clusters > 1 else 0, found.size))
+    resampled = np.empty((N_RESAMPLED if n_clusters >= MIN_CLUSTERS else 0, found.size))
     for row in resampled:
         drawn = rng.integers(n_clusters, size=n_clusters)
         row[:] = of_times(np.bincount(drawn, minlength=n_clusters).astype(np.float64))

@@ -10,11 +10,11 @@ import numpy as np
 from compassign.data.dataset import Answers
 from compassign.data.hashes import hash_ids
 from compassign.decisions.fdr import Decisions, accepted_at, q_values
+from compassign.evaluation.calibration import Bins, calibration_bins, calibration_error
 from compassign.posterior.assignments import CompoundProbabilities, peak_of_entry
 from compassign.units import BoolArray, FloatArray, IntArray
 
 PROBABILITY_FLOOR = 0.001  # one confident mistake costs at most 6.9 nats
-N_BINS = 10
 FDR_LEVELS = (0.01, 0.05, 0.10)
 
 CORRECT, WRONG_COMPOUND, NULL_CALL = 0, 1, 2  # rows of the confusion matrix
@@ -74,20 +74,6 @@ class FdrLevel:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Agreement of the called probabilities with frequencies, in bins of equal width.
-
-    bin_edges : n_bins + 1, a bin holds its lower edge. count : peaks in each bin; mean_probability, frequency : of the
-    call being right, None in an empty bin.
-    """
-
-    bin_edges: list[float]
-    count: list[int]
-    mean_probability: list[float | None]
-    frequency: list[float | None]
-
-
-@dataclass(frozen=True)
 class Metrics:
     """Scores of one fit; None where there is nothing to score.
 
@@ -96,7 +82,8 @@ class Metrics:
     ece : mean distance of probability and frequency over the bins of `calibration`, weighted by count.
     confusion_matrix : 3 x 3 peaks; rows correct, wrong compound, null call; columns truth in the library, null,
     unscored (truth known, but seen by the fit).
-    fdr : limit, as text -> what it accepts.
+    fdr : limit, as text -> what it accepts. n_floored : scored peaks whose truth got less than PROBABILITY_FLOOR; each
+    counts as if it had got that, because of 0 the loss is infinite.
     """
 
     n_scored: int
@@ -109,7 +96,8 @@ class Metrics:
     ece: float | None
     confusion_matrix: list[list[int]] | None
     fdr: dict[str, FdrLevel]
-    calibration: Calibration | None
+    n_floored: int
+    calibration: Bins | None
     scored_peak_ids_hash: str
 
 
@@ -123,7 +111,7 @@ def score_peaks(predictions: Predictions, truth: Answers) -> PeakScores:
     options = predictions.compounds
     n_peaks = options.offsets.size - 1
     n_compounds = len(predictions.compound_id)
-    known, true_peak, true_compound = _index_truth(predictions, truth)
+    known, true_peak, true_compound = index_truth(predictions, truth)
     true_pairs = true_peak * n_compounds + true_compound
     has_compound = np.isin(np.arange(n_peaks), true_peak)
 
@@ -151,7 +139,7 @@ def score_peaks(predictions: Predictions, truth: Answers) -> PeakScores:
     )
 
 
-def _index_truth(predictions: Predictions, truth: Answers) -> tuple[IntArray, IntArray, IntArray]:
+def index_truth(predictions: Predictions, truth: Answers) -> tuple[IntArray, IntArray, IntArray]:
     """Peaks with a truth, and the (peak, compound) pairs that are true, as indices."""
     compound_index = {name: i for i, name in enumerate(predictions.compound_id)}
     known = [i for i, name in enumerate(predictions.peak_id) if name in truth]
@@ -191,6 +179,7 @@ def evaluate(predictions: Predictions, truth: Answers | None, scored_peaks: Coll
         ece=calibration_error(calibration) if calibration else None,
         confusion_matrix=None if truth is None else _confusion_matrix(scores, is_scored),
         fdr={f"{alpha:g}": _fdr_level(predictions.decisions, kept, alpha) for alpha in FDR_LEVELS},
+        n_floored=int((kept.true_probability < PROBABILITY_FLOOR).sum()),
         calibration=calibration,
         scored_peak_ids_hash=hash_ids(predictions.peak_id[i] for i in kept.peak),
     )
@@ -210,38 +199,6 @@ def _ratio(part: int, whole: int) -> float | None:
 
 def _mean(values: FloatArray | BoolArray) -> float | None:
     return float(values.mean()) if values.size else None
-
-
-def calibration_bins(probability: FloatArray, is_right: BoolArray) -> Calibration:
-    """Compare probabilities with frequencies in bins of equal width.
-
-    probability : (n,) 0 to 1, of the call. is_right : (n,).
-    """
-    # i / 10 and not linspace: 0.3 must lie on the edge that is printed as 0.3.
-    edges = np.arange(N_BINS + 1) / N_BINS
-    bin_of = np.digitize(probability, edges[1:-1])
-    count = np.bincount(bin_of, minlength=N_BINS)
-    summed = np.bincount(bin_of, weights=probability, minlength=N_BINS)
-    right = np.bincount(bin_of, weights=is_right, minlength=N_BINS)
-    return Calibration(
-        bin_edges=edges.tolist(),
-        count=count.tolist(),
-        mean_probability=[float(s / n) if n else None for s, n in zip(summed, count, strict=True)],
-        frequency=[float(r / n) if n else None for r, n in zip(right, count, strict=True)],
-    )
-
-
-def calibration_error(bins: Calibration) -> float | None:
-    """Mean distance of probability and frequency, weighted by count (expected calibration error).
-
-    Returns 0 to 1, None without peaks. Source: Naeini et al. 2015, AAAI 29:2901.
-    """
-    gaps = [
-        n * abs(p - f)
-        for n, p, f in zip(bins.count, bins.mean_probability, bins.frequency, strict=True)
-        if p is not None and f is not None
-    ]
-    return sum(gaps) / sum(bins.count) if gaps else None
 
 
 def _confusion_matrix(scores: PeakScores, is_scored: BoolArray) -> list[list[int]]:

@@ -11,7 +11,8 @@ from scipy.optimize import isotonic_regression
 
 from compassign.data.dataset import Answers
 from compassign.decisions.fdr import Decisions
-from compassign.evaluation.metrics import NULL_CALL, Predictions, calibration_bins, score_peaks
+from compassign.evaluation.calibration import calibration_bins
+from compassign.evaluation.metrics import NULL_CALL, Predictions, score_peaks
 from compassign.posterior.assignments import CompoundProbabilities
 from compassign.queries.peaks import null_probability, option_starts
 from compassign.queries.run_folder import Run

@@ -16,8 +16,6 @@ from compassign.decisions.fdr import decide
 from compassign.evaluation.metrics import (
     Metrics,
     Predictions,
-    calibration_bins,
-    calibration_error,
     evaluate,
     score_peaks,
 )
@@ -201,6 +199,7 @@ def test_all_right_and_certain() -> None:
 def test_certain_and_wrong_is_floored() -> None:
     metrics = run([peak("B", A=1.0)])
     assert metrics.log_loss == pytest.approx(-math.log(0.001))
+    assert metrics.n_floored == 1
     assert metrics.brier == 2.0
     assert metrics.ece == 1.0
     assert (metrics.precision, metrics.recall, metrics.f1) == (0.0, 0.0, 0.0)
@@ -247,16 +246,6 @@ def test_everything_seen_by_the_fit() -> None:
 def test_a_null_call_is_not_taken_for_the_last_compound_of_the_peak_before() -> None:
     scores = score_peaks(predict([peak("D", D=0.9), peak("A", A=0.1)]), {"P0": frozenset("D"), "P1": frozenset("A")})
     assert scores.is_right.tolist() == [True, False]
-
-
-def test_bins_hold_their_lower_edge_and_the_last_one_holds_1() -> None:
-    bins = calibration_bins(np.array([0.0, 0.3, 0.7, 0.9, 1.0]), np.array([True, False, True, True, False]))
-    assert bins.count == [1, 0, 0, 1, 0, 0, 0, 1, 0, 2]
-    assert bins.bin_edges[3] == 0.3
-    assert bins.mean_probability[9] == pytest.approx(0.95)
-    assert bins.frequency[9] == 0.5
-    assert bins.frequency[1] is None
-    assert calibration_error(bins) == pytest.approx((1.0 + 0.3 + 0.3 + 2 * 0.45) / 5)
 
 
 def test_hash_depends_on_the_set_only() -> None:

@@ -15,7 +15,7 @@ from pages.shared.guard import begin
 TARGETS: dict[str, Target] = {"The call": "call", "The null": "null"}
 ALL_SPECIES = "All species"
 FIGURE_PX = 470
-METRIC_PX, THRESHOLD_METRIC_PX = 152, 108  # two beside each other on a phone
+METRIC_PX = 152  # two beside each other on a phone
 METRICS = (
     ("precision", "Precision", "Share of the compound calls that are right."),
     ("recall", "Recall", "Share of the peaks with a library compound that are called right."),
@@ -82,7 +82,7 @@ def _show_thresholds(found: Thresholds) -> None:
     numbers = st.container(horizontal=True)
     for name, label, digits in shown:
         value = "\N{EN DASH}" if row[name] != row[name] else format(row[name], digits)
-        numbers.metric(label, value, width=THRESHOLD_METRIC_PX)
+        numbers.metric(label, value)
     st.plotly_chart(draw_thresholds(found.table, threshold), height=FIGURE_PX - 80, key="thresholds", alt="Thresholds")
 
 

@@ -38,13 +38,13 @@ SAMPLER = (
     ("n_divergences", "Divergences", ".0f", "Steps that failed; any more than a few leave a part unexplored."),
 )
 COLUMNS = {
-    "name": st.column_config.TextColumn("Parameter"),
-    **{name: st.column_config.NumberColumn(label, format="%.4g") for name, label in (("mean", "Mean"), ("sd", "SD"))},
-    "low": st.column_config.NumberColumn("5 %", format="%.4g"),
-    "high": st.column_config.NumberColumn("95 %", format="%.4g"),
+    "name": st.column_config.TextColumn("Parameter", width=150),
     "rhat": st.column_config.NumberColumn("R-hat", format="%.3f", help="Rank-normalised; 1 where chains agree."),
     "ess_bulk": st.column_config.NumberColumn("ESS, bulk", format="%.0f"),
     "ess_tail": st.column_config.NumberColumn("ESS, tail", format="%.0f"),
+    **{name: st.column_config.NumberColumn(label, format="%.4g") for name, label in (("mean", "Mean"), ("sd", "SD"))},
+    "low": st.column_config.NumberColumn("5 %", format="%.4g"),
+    "high": st.column_config.NumberColumn("95 %", format="%.4g"),
 }
 
 
@@ -102,6 +102,7 @@ def _show_draws(draws: Draws, table: pd.DataFrame, key: str) -> None:
         height=FIGURE_PX,
         hide_index=True,
         column_config=COLUMNS,
+        column_order=list(COLUMNS),
         key=f"parameters {key}",
         on_select="rerun",
         selection_mode="single-row",
@@ -162,7 +163,10 @@ def _show_checks(run: Run) -> None:
         column.plotly_chart(
             draw_check_histogram(histogram, observable), height=FIGURE_PX, key=f"histogram {observable}", alt=observable
         )
-    st.caption("Each check by its p-value; diamonds are misfits, below 0.01 or above 0.99.")
+    st.caption(
+        "Each check by its p-value, the share of replicated data with a larger value; diamonds are misfits, below 0.01 "
+        "or above 0.99."
+    )
     with st.container(height=CHECKS_PX):
         st.plotly_chart(draw_checks(run.checks), key="checks", alt="P-values of the checks")
 

@@ -30,7 +30,7 @@ _BEGIN = (
 )
 _LOOK = (
     ("pages/peaks.py", "Look at the peaks", ":material/scatter_plot:", "What made each peak, how sure, and why."),
-    ("pages/calibration.py", "Check the probabilities", ":material/target:", "Do 90 % calls come true 9 times in 10?"),
+    ("pages/calibration.py", "Check calibration", ":material/target:", "Do 90 % calls come true 9 times in 10?"),
     (
         "pages/diagnostics.py",
         "Check the fit",
@@ -52,8 +52,9 @@ def _show_next(newest: RunEntry | None) -> None:
 def _show_cards(cards: Sequence[tuple[str, str, str, str]], run_id: str | None = None) -> None:
     """Links in a row, each with what is behind it; run_id : that they show."""
     query = {"run": run_id} if run_id else None
-    for column, (page, label, icon, about) in zip(st.columns(len(cards)), cards, strict=True):
-        with column.container(border=True, height="stretch"):
+    row = st.container(horizontal=True)
+    for page, label, icon, about in cards:
+        with row.container(border=True, height="stretch"):
             st.page_link(page, label=label, icon=icon, query_params=query)
             st.caption(about)
 
@@ -66,15 +67,15 @@ def _show_failed(store: RunStore, failed: list[RunEntry]) -> None:
     """Failed runs, each until somebody has put it away."""
     for entry in failed[:N_FAILED]:
         with st.container(border=True):
-            about, link, away = st.columns([6, 1.5, 1.5], vertical_alignment="center")
-            with about.container(horizontal=True, vertical_alignment="center"):
+            with st.container(horizontal=True, vertical_alignment="center"):
                 show_status("failed")
-                st.markdown(f"**{escaped(entry.title)}**")
-            about.text(((entry.row and entry.row.error) or "No reason was recorded.").splitlines()[0])
-            link.page_link(
+                st.markdown(f"**{escaped(entry.title)}**", width="content")
+            st.text(((entry.row and entry.row.error) or "No reason was recorded.").splitlines()[0])
+            ways = st.container(horizontal=True, vertical_alignment="center")
+            ways.page_link(
                 "pages/runs.py", label="See why", icon=":material/error:", query_params={"run": entry.run_id}
             )
-            away.button(
+            ways.button(
                 "Put away",
                 key=f"put away {entry.run_id}",
                 on_click=_put_away,

@@ -149,12 +149,13 @@ def _show_cost(output: Path, found: list[RunConfig], n_peaks: int) -> str:
     """What the runs take; returns why they do not fit ("" if they do)."""
     costs = [estimate(output, config, n_peaks) for config in found]
     whole = total(costs)
-    time, memory, disk = st.columns(3)
-    time.metric("Time", whole.time, help="About so long, one run after another.", border=True)
-    memory.metric("Memory", f"{whole.memory_gb:.1f} GB", help="About so much, of the largest of these.", border=True)
-    disk.metric(
-        "Disk", f"{whole.disk_mb:,} MB", help="At most; usually far less, because results are packed.", border=True
-    )
+    row = st.container(horizontal=True)
+    for label, value, about in (
+        ("Time", whole.time, "About so long, one run after another."),
+        ("Memory", f"{whole.memory_gb:.1f} GB", "About so much, of the largest of these."),
+        ("Disk", f"{whole.disk_mb:,} MB", "At most; usually far less, because results are packed."),
+    ):
+        row.metric(label, value, help=about)
     for config, cost in zip(found, costs, strict=True):
         st.caption(f"{config.model}: {cost.time}, from {cost.based_on}.")
     return disk_problem(output, costs)

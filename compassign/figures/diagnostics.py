@@ -190,7 +190,7 @@ def draw_checks(checks: pd.DataFrame) -> go.Figure:
             )
         )
     figure.update_layout(height=ROW_PX * len(checks) + AROUND_PX, showlegend=False)
-    style(figure, "share of replicated data with a larger value (p-value)", "check")
+    style(figure, "p-value", "check")
     # on top, where it is seen however long the list is
     figure.update_xaxes(range=[-0.02, 1.02], side="top", title_standoff=4)
     return figure.update_yaxes(title_text="", tickvals=row.tolist(), ticktext=labels, range=[len(checks) - 0.5, -0.5])

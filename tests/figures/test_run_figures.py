@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from big_run import HOSTILE
@@ -14,6 +15,7 @@ from compassign.figures.base import plain
 from compassign.figures.calibration import draw_reliability, draw_thresholds, draw_top_probabilities
 from compassign.figures.compare import draw_against
 from compassign.figures.diagnostics import (
+    MAX_POINTS,
     draw_check_histogram,
     draw_checks,
     draw_energy,
@@ -141,9 +143,21 @@ def test_known_rts_lie_on_the_predicted_density(lookup_run: Run) -> None:
     curve, others, _, given, points = draw_known_rts(known).data
     n_given = int(known["is_given"].sum())
     assert (given.name, others.name) == (f"learned from, {n_given}", f"not given to the fit, {len(known) - n_given}")
-    assert list(points.customdata) == known.loc[known["is_given"], "peak_id"].tolist()
+    assert sorted(points.customdata) == known.loc[known["is_given"], "peak_id"].tolist()
     assert plain(HOSTILE) in points.hovertext[0]
     assert max(curve.y) == pytest.approx(0.3989, abs=1e-4)
     for histogram in (others, given):  # a density, as the curve is
         assert np.sum(np.diff(histogram.x) * histogram.y[:-1]) == pytest.approx(1.0)
     assert "no peak" in draw_known_rts(known.head(0)).layout.annotations[0].text
+
+
+def test_of_many_known_rts_the_density_has_all_and_the_points_have_both_ends(rng: np.random.Generator) -> None:
+    z = rng.normal(size=5 * MAX_POINTS)
+    names = [f"P{i}" for i in range(z.size)]
+    known = pd.DataFrame({"peak_id": names, "name": "x", "adduct": "[M+H]+", "rt_z": z, "is_given": False})
+    _, density, points = draw_known_rts(known).data
+    assert density.name == f"not given to the fit, {z.size}"
+    assert len(points.x) == len(points.hovertext) == MAX_POINTS
+    assert (min(points.x), max(points.x)) == (z.min(), z.max())
+    at = np.asarray(points.customdata).tolist().index(f"P{z.argmax()}")
+    assert points.x[at] == z.max()

@@ -14,8 +14,11 @@ from compassign.data.bundled import demo_dataset
 from compassign.data.dataset import Dataset
 from compassign.data.load import load_dataset
 from compassign.data.split import default_label_fraction, split_labels
+from compassign.decisions.compounds import CompoundDecisions, decide_compounds
 from compassign.decisions.fdr import Decisions, decide
-from compassign.evaluation.metrics import Metrics, Predictions, evaluate
+from compassign.evaluation.discoveries import compound_truth, with_compounds, with_intervals
+from compassign.evaluation.metrics import FdrLevel, Metrics, Predictions, evaluate
+from compassign.evaluation.views import GROUPS, PeakGroups, build_views, summarise_view
 from compassign.files import written_whole
 from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, combine, judge
 from compassign.inference.fitting import ModelFit, fit
@@ -23,14 +26,23 @@ from compassign.inference.rt_stage import RtStage, run_rt_stage
 from compassign.models.generative import default_terms
 from compassign.models.problem import AssignmentProblem, build_problem, clamped_calibrants
 from compassign.posterior.assignments import SlotProbabilities, compound_probabilities
+from compassign.posterior.joint import JointDraws, JointSampler, Sinks
 from compassign.posterior.predictive import predictive_checks
 from compassign.posterior.responsibilities import mean_probabilities, summarise
 from compassign.posterior.trace import TraceLayout, TraceWriter, write_rt_trace
 from compassign.progress import Progress
-from compassign.results import candidates_table, headline, peak_assignments_table, write_csv, write_json
-from compassign.units import BoolArray
+from compassign.results import (
+    candidates_table,
+    compounds_table,
+    headline,
+    peak_assignments_table,
+    write_csv,
+    write_json,
+)
+from compassign.units import BoolArray, IntArray
 
 N_SHOWN = 20  # messages of one kind
+JOINT_STREAM = 1  # a stream of its own, so that other draws from the seed stay as they are
 SENSITIVITY_SHARES = (0.05, 0.10, 0.20)
 HEADLINE = ("precision", "recall", "f1", "log_loss", "brier", "ece", "accepted_0.05", "false_share_0.05")
 
@@ -66,6 +78,12 @@ class Question:
         one = [peak_id in labels and len(labels[peak_id]) <= 1 for peak_id in self.dataset.peaks["peak_id"].tolist()]
         return np.array(one, dtype=np.bool_)
 
+    @property
+    def known_compounds(self) -> IntArray:
+        """Library indices of the compounds that a label or calibrant names alone."""
+        alone = {name for answer in self.dataset.labels.values() if len(answer) == 1 for name in answer}
+        return np.flatnonzero(self.dataset.compounds["compound_id"].isin(alone).to_numpy())
+
 
 def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
     """Run all stages and write `models/` and `results/` below `staging`.
@@ -88,11 +106,11 @@ def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
     with progress.stage("fit"):
         fitted = fit(question.problem, config, progress)
     with progress.stage("responsibilities"):
-        probabilities, check = _responsibilities(question, fitted, config, staging / "models", progress)
+        posterior = _responsibilities(question, fitted, config, staging / "models", progress)
         write_rt_trace(staging / "models" / "rt_trace.nc", rt_stage.posterior, rt_stage.predictions)
     with progress.stage("results"):
-        verdict = _verdict(fitted, rt_stage, check, config)
-        return _write_results(question, fitted, probabilities, verdict, Output(config, staging / "results", progress))
+        verdict = _verdict(fitted, rt_stage, posterior.check, config)
+        return _write_results(question, fitted, posterior, verdict, Output(config, staging / "results", progress))
 
 
 def ask(
@@ -118,9 +136,18 @@ def ask(
     return Question(labelled, candidates, problem, scored - clamped.keys(), frozenset(clamped))
 
 
+@dataclass(frozen=True)
+class Posterior:
+    """What the draws say: means of each slot, whether they converged, and the peaks of a draw together."""
+
+    slots: SlotProbabilities
+    check: ResponsibilityCheck
+    joint: JointDraws
+
+
 def _responsibilities(
     question: Question, fitted: ModelFit, config: RunConfig, models: Path, progress: Progress
-) -> tuple[SlotProbabilities, ResponsibilityCheck]:
+) -> Posterior:
     """Summarise the responsibilities while writing `assignment_trace.nc`."""
     candidates, peaks = question.candidates, question.dataset.peaks
     peak_ids = peaks["peak_id"].to_numpy(dtype=np.str_)
@@ -138,7 +165,10 @@ def _responsibilities(
         if fitted.draws is not None:
             writer.add_posterior({name: fitted.draws.values[name] for name in fitted.hyperparameters})
             writer.add_energy(fitted.draws.energy)
-        return summarise(fitted.source, layout.peak_id, layout.slot_compound, writer, progress.advance)
+        sampler = JointSampler(candidates, np.random.default_rng([config.seed, JOINT_STREAM]))
+        sinks = Sinks((writer, sampler))
+        slots, check = summarise(fitted.source, layout.peak_id, layout.slot_compound, sinks, progress.advance)
+    return Posterior(slots, check, sampler.draws())
 
 
 def _verdict(fitted: ModelFit, rt_stage: RtStage, check: ResponsibilityCheck, config: RunConfig) -> Verdict:
@@ -159,22 +189,27 @@ class Output:
 
 
 def _write_results(
-    question: Question, fitted: ModelFit, probabilities: SlotProbabilities, verdict: Verdict, output: Output
+    question: Question, fitted: ModelFit, posterior: Posterior, verdict: Verdict, output: Output
 ) -> RunSummary:
     """Decide, score and write everything below `results/`, the metrics last."""
     dataset, candidates, config = question.dataset, question.candidates, output.config
-    decisions, metrics = _score(question, probabilities, config.alpha)
+    predictions, metrics = _score(question, posterior.slots, config.alpha)
+    decisions = predictions.decisions
+    compounds, levels = _score_compounds(question, posterior.slots, metrics, config.alpha)
+    metrics = replace(metrics, fdr=with_intervals(levels, decisions, posterior.joint))
     is_calibrant = dataset.peaks["peak_id"].isin(question.calibrants).to_numpy(dtype=np.bool_)
     is_labelled = question.problem.is_labelled & ~is_calibrant
     table = peak_assignments_table(dataset, candidates, decisions, is_labelled, is_calibrant)
     write_csv(table, output.folder / "peak_assignments.csv")
-    write_csv(candidates_table(dataset, candidates, probabilities), output.folder / "candidates.csv")
+    write_csv(candidates_table(dataset, candidates, posterior.slots), output.folder / "candidates.csv")
+    write_csv(compounds_table(dataset, candidates, posterior.joint, compounds), output.folder / "compounds.csv")
     hashes = {name: getattr(dataset, name) for name in ("dataset_hash", "labels_hash", "truth_hash")}
     write_json(hashes, output.folder / "run.json")  # the command adds the configuration and how it was started
     _write_checks(question.problem, fitted, output)
     sensitivity = _sensitivity(question, fitted, config)
     document = {
         **asdict(metrics),
+        "calibration": _calibration(question, predictions, metrics, config.seed),
         "top1": metrics.top1,
         "verdict": verdict.verdict,
         "model": config.model,
@@ -205,7 +240,7 @@ def _write_checks(problem: AssignmentProblem, fitted: ModelFit, output: Output) 
     write_json(checks, output.folder / "predictive_checks.json")
 
 
-def _score(question: Question, probabilities: SlotProbabilities, alpha: float) -> tuple[Decisions, Metrics]:
+def _score(question: Question, probabilities: SlotProbabilities, alpha: float) -> tuple[Predictions, Metrics]:
     """Decide about every peak and score those whose truth the fit did not see."""
     dataset = question.dataset
     compounds = compound_probabilities(question.candidates, probabilities)
@@ -217,7 +252,36 @@ def _score(question: Question, probabilities: SlotProbabilities, alpha: float) -
         null=probabilities.null,
         decisions=decisions,
     )
-    return decisions, evaluate(predictions, dataset.truth, question.scored)
+    return predictions, evaluate(predictions, dataset.truth, question.scored)
+
+
+def _calibration(question: Question, predictions: Predictions, metrics: Metrics, seed: int) -> dict[str, object] | None:
+    """Bins of the calls, and how well each kind of statement is calibrated; None where nothing is scored."""
+    dataset = question.dataset
+    if metrics.calibration is None or dataset.truth is None:
+        return None
+    about = PeakGroups(
+        species=dataset.peaks["species"].to_numpy(dtype=np.str_),
+        n_candidates=np.diff(question.candidates.offsets),
+        adduct_names=question.candidates.adduct_names,
+    )
+    is_scored = dataset.peaks["peak_id"].isin(question.scored).to_numpy(dtype=np.bool_)
+    views = build_views(predictions, dataset.truth, is_scored, about)
+    summaries = {target: summarise_view(view, GROUPS, seed) for target, view in views.items()}
+    found = {target: None if summary is None else asdict(summary) for target, summary in summaries.items()}
+    return {**asdict(metrics.calibration), "views": found}
+
+
+def _score_compounds(
+    question: Question, probabilities: SlotProbabilities, metrics: Metrics, alpha: float
+) -> tuple[CompoundDecisions, dict[str, FdrLevel]]:
+    """Decide about every compound, and add to each limit what it accepts of them."""
+    dataset = question.dataset
+    options = compound_probabilities(question.candidates, probabilities)
+    decisions = decide_compounds(options, question.known_compounds, alpha)
+    names = (dataset.peaks["peak_id"].tolist(), dataset.compounds["compound_id"].tolist())
+    is_true = compound_truth(options, decisions, names, dataset.truth)
+    return decisions, with_compounds(metrics.fdr, decisions, is_true)
 
 
 def _sensitivity(question: Question, fitted: ModelFit, config: RunConfig) -> dict[str, dict[str, float | int | None]]:

@@ -188,13 +188,27 @@ def _confusion(matrix: object) -> RenderableType:
 
 
 def _accepted(fdr: Document) -> RenderableType:
-    rows = []
+    rows, compounds = [], []
     for limit in sorted(fdr, key=float):
         level = _object(fdr, limit)
-        shares = (_share(level.get("expected_false_share")), _shown(level.get("n_scored")))
-        rows.append((_share(float(limit)), _shown(level.get("n_accepted")), *shares, _share(level.get("false_share"))))
+        rows.append((_share(float(limit)), *_level(level), _interval(level.get("false_share_interval"))))
+        if _object(level, "compounds"):
+            compounds.append((_share(float(limit)), *_level(_object(level, "compounds"))))
     header = ("limit", "accepted", "expected false", "of which scored", "truly false")
-    return _table("Accepted peaks, by limit on the share of false ones", header, rows)
+    tables = [_table("Accepted peaks, by limit on the share of false ones", (*header, "95 % of draws"), rows)]
+    if compounds:
+        tables.append(_table("Compounds accepted as present, by their best peak", header, compounds))
+    return Group(*tables)
+
+
+def _level(level: Document) -> tuple[str, str, str, str]:
+    """What one limit accepts, and how much of it is false."""
+    expected, false = (_share(level.get(key)) for key in ("expected_false_share", "false_share"))
+    return _shown(level.get("n_accepted")), expected, _shown(level.get("n_scored")), false
+
+
+def _interval(ends: object) -> str:
+    return f"{_share(ends[0])} to {_share(ends[1])}" if isinstance(ends, list) else MISSING
 
 
 def _calibration(bins: Document) -> RenderableType:

@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from compassign.candidates import Candidates, peak_of_slot
+from compassign.candidates import Candidates, group_by_compound, peak_of_slot
 from compassign.data.dataset import Dataset
+from compassign.decisions.compounds import CompoundDecisions
 from compassign.decisions.fdr import Decisions
 from compassign.evaluation.metrics import Metrics
 from compassign.files import written_whole
 from compassign.posterior.assignments import SlotProbabilities
+from compassign.posterior.joint import JointDraws
 from compassign.units import BoolArray, FloatArray, IntArray
 
 FLOAT_FORMAT = "%.9g"  # finer than any Monte-Carlo error, and equal on every machine
@@ -84,6 +86,31 @@ def candidates_table(dataset: Dataset, candidates: Candidates, probabilities: Sl
     columns |= {f"evidence_{term}": place(values) for term, values in probabilities.evidence.items()}
     columns["probability_unlisted"] = place(np.full(peak.size, np.nan), probabilities.unlisted)
     return pd.DataFrame(columns)
+
+
+def compounds_table(
+    dataset: Dataset, candidates: Candidates, joint: JointDraws, decisions: CompoundDecisions
+) -> pd.DataFrame:
+    """One row for each compound that is a candidate of some peak: is it in the data at all (`compounds.csv`).
+
+    NaN `pep` and `q_value` where the compound is not called, or was given. `n_peaks` counts the peaks that it is a
+    candidate of, `probability_any` is that at least one of them is its, by the joint draws.
+    """
+    library = dataset.compounds.iloc[decisions.compound]
+    n_peaks = np.bincount(group_by_compound(candidates).compound, minlength=len(dataset.compounds))
+    return pd.DataFrame(
+        {
+            "compound_id": library["compound_id"].to_numpy(),
+            "name": library["name"].to_numpy(),
+            "probability": decisions.probability,
+            "pep": decisions.pep,
+            "q_value": decisions.q_value,
+            "decision": decisions.decision,
+            "best_peak": dataset.peaks["peak_id"].to_numpy()[decisions.best_peak],
+            "n_peaks": n_peaks[decisions.compound],
+            "probability_any": 1.0 - joint.absent,
+        }
+    )
 
 
 def _names(names: pd.Series[str] | tuple[str, ...], index: IntArray) -> npt.NDArray[np.object_]:

@@ -131,6 +131,7 @@ def test_prior_mode_writes_a_complete_run_without_sampling(tmp_path: Path, model
         "assignment_metrics.json",
         "assignment_trace.nc",
         "candidates.csv",
+        "compounds.csv",
         "peak_assignments.csv",
         "rt_trace.nc",
         "run.json",

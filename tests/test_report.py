@@ -27,7 +27,11 @@ METRICS: dict[str, Any] = {
     "confusion_matrix": [[71, 0, 30], [11, 7, 4], [19, 15, 6]],
     "fdr": {
         "0.01": {"n_accepted": 0, "expected_false_share": None, "n_scored": 0, "false_share": None},
-        "0.05": {"n_accepted": 565, "expected_false_share": 0.0499, "n_scored": 97, "false_share": 0.046},
+        "0.05": {
+            **{"n_accepted": 565, "expected_false_share": 0.0499, "n_scored": 97, "false_share": 0.046},
+            "false_share_interval": [0.031, 0.068],
+            "compounds": {"n_accepted": 489, "expected_false_share": 0.05, "n_scored": 480, "false_share": 0.043},
+        },
         "0.1": {"n_accepted": 800, "expected_false_share": 0.099, "n_scored": 120, "false_share": 0.088},
     },
     "calibration": {
@@ -93,9 +97,11 @@ def test_shows_every_number(tmp_path: Path) -> None:
     assert row(text, "ece")[0] == "0.031"
     assert "Scores on 123 peaks" in text
     assert row(text, "wrong compound") == ["11", "7", "4"]
-    assert row(text, "1.0%") == ["0", "-", "0", "-"]
-    assert row(text, "5.0%") == ["565", "5.0%", "97", "4.6%"]
-    assert row(text, "10.0%") == ["800", "9.9%", "120", "8.8%"]
+    assert row(text, "1.0%") == ["0", "-", "0", "-", "-"]
+    peaks, compounds = text.split("Accepted peaks")[1].split("Compounds accepted as present")
+    assert row(peaks, "5.0%") == ["565", "5.0%", "97", "4.6%", "3.1% to 6.8%"]
+    assert row(compounds.split("Calibration")[0], "5.0%") == ["489", "5.0%", "480", "4.3%"]
+    assert row(text, "10.0%") == ["800", "9.9%", "120", "8.8%", "-"]
     assert row(text, "0.5 to 1") == ["123", "0.77", "0.741"]
     assert row(text, "number") == ["5.0%", "10.0%", "20.0%"]
     assert row(text, "accepted_0.05") == ["709", "565", "175"]
@@ -139,7 +145,8 @@ def test_a_run_without_truth_or_sampler(tmp_path: Path) -> None:
     assert "Sampler: none, nothing was sampled." in text
     assert "priors" in text
     assert "Calibration" not in text
-    assert row(text, "5.0%") == ["4", "2.0%", "0", "-"]
+    assert row(text, "5.0%") == ["4", "2.0%", "0", "-", "-"]
+    assert "Compounds accepted" not in text  # written before there were any
     assert row(text, "total") == ["2.0"]
 
 

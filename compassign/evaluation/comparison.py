@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from compassign.units import BoolArray, FloatArray, IntArray
 
-N_DRAWS = 4000  # the ends of a 95 % interval to about 4 % of its width
+N_DRAWS = 4000  # the ends of a 95 % interval to about 1 % of its width
 BLOCK_CELLS = 2_000_000  # weights in memory at once, 16 MB
 INTERVAL = (0.025, 0.975)
 SURE = 0.95  # probability from which on a verdict names a winner, or calls two runs equal

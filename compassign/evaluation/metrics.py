@@ -57,12 +57,29 @@ class PeakScores:
 
 
 @dataclass(frozen=True)
+class CompoundLevel:
+    """Which compounds are accepted as present at one limit, without those that a label or calibrant gave.
+
+    n_accepted : compounds. expected_false_share : mean PEP of them, an upper bound. n_scored : of which with a truth at
+    every peak that may be theirs. false_share : share of those of which no peak is. None where there is nothing to take
+    a share of.
+    """
+
+    n_accepted: int
+    expected_false_share: float | None
+    n_scored: int
+    false_share: float | None
+
+
+@dataclass(frozen=True)
 class FdrLevel:
     """What is accepted at one limit, all peaks ranked together.
 
     n_accepted : peaks. expected_false_share : mean PEP of them. n_scored : of which with a truth that the fit did not
     see. false_share : share of those that are wrong. n_accepted_of_scored, false_share_of_scored : the same when
-    only the scored peaks are ranked. None where there is nothing to take a share of.
+    only the scored peaks are ranked. false_share_interval : 95 % posterior interval of the share of false ones among
+    the accepted. compounds : the same limit for compounds. None where there is nothing to take a share of, or
+    nothing was drawn.
     """
 
     n_accepted: int
@@ -71,6 +88,8 @@ class FdrLevel:
     false_share: float | None
     n_accepted_of_scored: int
     false_share_of_scored: float | None
+    false_share_interval: tuple[float, float] | None = None
+    compounds: CompoundLevel | None = None
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from compassign.inference.diagnostics import MAX_RHAT_RESPONSIBILITIES, ResponsibilityCheck, split_rhat
 from compassign.models.draws import Block, DrawSource
 from compassign.posterior.assignments import SlotProbabilities
-from compassign.posterior.trace import TraceWriter
 from compassign.units import FloatArray, IntArray, StrArray
 
 HDI_PROBABILITY = 0.94  # ArviZ's long-standing default
@@ -19,17 +19,24 @@ MIN_DRAWS_FOR_RHAT = 4  # R-hat splits a chain and needs two draws in each half
 BLOCK_CELLS = 500_000  # draws x slots in memory at once: 4 MB an array, a few of which fit the cache
 
 
+class BlockSink(Protocol):
+    """Whatever takes the responsibilities of a run of peaks, all draws of them."""
+
+    def write(self, peaks: slice, offsets: IntArray, slot: FloatArray, null: FloatArray) -> None:
+        """Take slot (n_draws, n_slots) and null (n_draws, n_peaks) of `peaks`; offsets : (n_all_peaks + 1,)."""
+
+
 def summarise(
     source: DrawSource,
     peak_ids: StrArray,
     slot_compounds: StrArray,
-    writer: TraceWriter,
+    writer: BlockSink,
     on_progress: Callable[[float], None],
 ) -> tuple[SlotProbabilities, ResponsibilityCheck]:
-    """Means, intervals and Monte-Carlo errors of every responsibility, written to the trace on the way.
+    """Means, intervals and Monte-Carlo errors of every responsibility, handed on to `writer` on the way.
 
-    peak_ids, slot_compounds : the name of each peak and of each slot's compound. Memory is bounded by the block size
-    and the result, whatever the number of draws.
+    peak_ids, slot_compounds : the name of each peak and of each slot's compound. writer : the trace, or more sinks.
+    Memory is bounded by the block size and the result, whatever the number of draws.
     """
     parts: list[_Part] = []
     for peaks in peak_blocks(source.offsets, source.n_chains * source.n_draws):

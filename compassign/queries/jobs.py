@@ -31,6 +31,7 @@ STAGE_SHARES = {
 ARTIFACTS = {
     "results/peak_assignments.csv": "The call of each peak, its probability and what to do with it",
     "results/candidates.csv": "Every candidate of every peak, with its probability and evidence",
+    "results/compounds.csv": "Each compound that may be in the data, and whether to call it present",
     "results/assignment_metrics.json": "Scores, verdict, calibration, sensitivity, times",
     "results/predictive_checks.json": "Whether the data are like those that the fitted model makes",
     "results/run.json": "The configuration, to repeat the run",

@@ -134,6 +134,7 @@ def check_only_the_earlier_run_is_there(output: Path, earlier: Path) -> None:
     assert files(earlier / "results") == [
         "assignment_metrics.json",
         "candidates.csv",
+        "compounds.csv",
         "peak_assignments.csv",
         "run.json",
     ]

@@ -38,6 +38,7 @@ def test_a_run_ends_well_and_leaves_exactly_its_files(any_run: Run) -> None:
         "models/rt_trace.nc",
         "results/assignment_metrics.json",
         "results/candidates.csv",
+        "results/compounds.csv",
         "results/peak_assignments.csv",
         *(["results/predictive_checks.json"] if any_run.metrics["model"] == "generative" else []),
         "results/run.json",

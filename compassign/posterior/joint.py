@@ -1,0 +1,134 @@
+"""Joint draws of what made every peak: which compounds are present at all, and how many calls are false together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from compassign.candidates import Candidates
+from compassign.posterior.responsibilities import BlockSink, peak_blocks
+from compassign.units import BoolArray, FloatArray, IntArray
+
+N_JOINT = 1000  # the ends of a 95 % interval to about 2 % of its width
+CHUNK_PEAKS = 1000  # counted at once, 8 MB an array
+
+
+@dataclass(frozen=True)
+class Sinks:
+    """Hands each block on to several."""
+
+    sinks: tuple[BlockSink, ...]
+
+    def write(self, peaks: slice, offsets: IntArray, slot: FloatArray, null: FloatArray) -> None:
+        """Hand a block on."""
+        for sink in self.sinks:
+            sink.write(peaks, offsets, slot, null)
+
+
+@dataclass(frozen=True)
+class JointDraws:
+    """N_JOINT draws of the sources of all peaks, those of a draw under the same parameters.
+
+    offsets, slot_compound : the ragged slots and the library index of each slot's compound.
+    rank : (N_JOINT, n_peaks) which of its slots made the peak; the number of its slots where none did.
+    compound : (n,) library indices of all candidates, ascending. absent : (n,) probability that no peak is the
+        compound's, the mean over draws of prod(1 - r): peaks are taken as independent given the parameters.
+    """
+
+    offsets: IntArray
+    slot_compound: IntArray
+    rank: npt.NDArray[np.uint16]
+    compound: IntArray
+    absent: FloatArray
+
+    def n_false(self, peaks: IntArray, call: IntArray) -> IntArray:
+        """Count the calls that are false in each draw, (N_JOINT,).
+
+        peaks : indices. call : library index of the compound that each of them is called.
+        """
+        sources = np.append(self.slot_compound, -1)
+        total = np.zeros(N_JOINT, dtype=np.int64)
+        for start in range(0, peaks.size, CHUNK_PEAKS):
+            own, called = peaks[start : start + CHUNK_PEAKS], call[start : start + CHUNK_PEAKS]
+            rank = self.rank[:, own].astype(np.int64)
+            is_listed = rank < np.diff(self.offsets)[own]
+            # the slot after a peak's last is another peak's: it is looked up, but not used
+            total += (~is_listed | (sources[self.offsets[own] + rank] != called)).sum(axis=1)
+        return total
+
+
+class JointSampler:
+    """Draws the source of every peak while responsibilities are streamed.
+
+    Given the parameters of a draw, peaks are independent, so each peak's source is drawn by its responsibilities. Draws
+    are thinned evenly to N_JOINT; a model with fewer, or with none, has them repeated, so that what remains is the
+    chance that its probabilities speak of.
+    """
+
+    def __init__(self, candidates: Candidates, rng: np.random.Generator) -> None:
+        """Begin without peaks; rng : only this uses it, so that other results do not depend on it."""
+        self._candidates = candidates
+        self._rng = rng
+        self._compound, self._column = np.unique(candidates.compound, return_inverse=True)
+        n_peaks = candidates.offsets.size - 1
+        self._rank = np.zeros((N_JOINT, n_peaks), dtype=np.uint16)
+        self._absent = np.ones((N_JOINT, self._compound.size), dtype=np.float32)
+
+    def write(self, peaks: slice, offsets: IntArray, slot: FloatArray, null: FloatArray) -> None:
+        """Draw the sources of a run of peaks."""
+        kept = np.arange(N_JOINT) * null.shape[0] // N_JOINT
+        start = int(offsets[peaks.start])
+        for part in _parts(peaks, offsets):
+            own = slice(int(offsets[part.start]) - start, int(offsets[part.stop]) - start)
+            self._draw(part, slot[kept, own])
+
+    def _draw(self, peaks: slice, slot: FloatArray) -> None:
+        """Draw the sources of peaks that are few enough; slot : (N_JOINT, n_slots)."""
+        offsets = self._candidates.offsets
+        first = offsets[peaks.start : peaks.stop] - offsets[peaks.start]
+        n_slots = np.diff(offsets[peaks.start : peaks.stop + 1])
+        column = self._column[offsets[peaks.start] : offsets[peaks.stop]]
+        cumulated = np.concatenate([np.zeros((N_JOINT, 1)), np.cumsum(slot, axis=1)], axis=1)
+        chance = self._rng.random((N_JOINT, n_slots.size)) + cumulated[:, first]
+        is_passed = cumulated[:, 1:] <= np.repeat(chance, n_slots, axis=1)
+        n_passed = np.concatenate([np.zeros((N_JOINT, 1), dtype=np.int64), np.cumsum(is_passed, axis=1)], axis=1)
+        self._rank[:, peaks] = n_passed[:, first + n_slots] - n_passed[:, first]
+        self._multiply_absent(slot, np.repeat(np.arange(n_slots.size), n_slots), column)
+
+    def _multiply_absent(self, slot: FloatArray, peak: IntArray, column: IntArray) -> None:
+        """Take in that a peak is not a compound's, whatever its adduct: 1 - the sum of the compound's slots."""
+        if not slot.shape[1]:
+            return
+        by_option = np.lexsort((peak, column))
+        is_first = _is_first(column[by_option], peak[by_option])
+        of_option = np.add.reduceat(slot[:, by_option], np.flatnonzero(is_first), axis=1)
+        option_column = column[by_option][is_first]
+        starts = np.flatnonzero(_is_first(option_column))
+        product = np.multiply.reduceat(np.maximum(1.0 - of_option, 0.0), starts, axis=1)
+        self._absent[:, option_column[starts]] *= product.astype(np.float32)
+
+    def draws(self) -> JointDraws:
+        """All of them; after every peak was written."""
+        return JointDraws(
+            offsets=self._candidates.offsets,
+            slot_compound=self._candidates.compound,
+            rank=self._rank,
+            compound=self._compound,
+            absent=self._absent.mean(axis=0, dtype=np.float64),
+        )
+
+
+def _parts(peaks: slice, offsets: IntArray) -> Iterable[slice]:
+    """Runs of whole peaks for which N_JOINT draws are few enough to hold."""
+    for part in peak_blocks(offsets[peaks.start : peaks.stop + 1], N_JOINT):
+        yield slice(peaks.start + part.start, peaks.start + part.stop)
+
+
+def _is_first(*keys: IntArray) -> BoolArray:
+    """(n,) whether an entry of sorted keys differs from the one before."""
+    result = np.ones(keys[0].size, dtype=np.bool_)
+    result[1:] = np.any([np.diff(key) != 0 for key in keys], axis=0)
+    return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from compassign.candidates import Windows, build_candidates, group_by_compound
+from compassign.data.bundled import demo_tables
 from compassign.data.dataset import Dataset
 from compassign.data.workspace import Source
 from compassign.errors import Place, Problem
+from compassign.tables import RULES
 from compassign.units import FloatArray
 
 GLANCE_WINDOW_PPM = Windows().mass_ppm
@@ -82,6 +86,21 @@ def _nearest(ppm_error: FloatArray, offsets: np.ndarray) -> FloatArray:
     filled = np.flatnonzero(np.diff(offsets))
     nearest[filled] = ppm_error[order][offsets[filled]]
     return nearest
+
+
+def column_table() -> pd.DataFrame:
+    """Every column that a dataset can have, one a row: file, column, is_needed (where there is the file), expected."""
+    rows = [(f"{table}.csv", rule.name, rule.required, rule.expected) for table in RULES for rule in RULES[table]]
+    return pd.DataFrame(rows, columns=["file", "column", "is_needed", "expected"])
+
+
+def example_zip() -> bytes:
+    """A small dataset as a person hands it in: the tables of a demonstration."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, table in demo_tables("easy").items():
+            archive.writestr(f"example/{name}.csv", table.to_csv(index=False))
+    return packed.getvalue()
 
 
 def problem_table(problems: Sequence[str]) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from compassign.data.workspace import (
     suggest_name,
 )
 from compassign.errors import InputError
-from compassign.queries.datasets import glance
+from compassign.queries.datasets import column_table, example_zip, glance
 from compassign.tables import RULES, TABLE_NAMES, ColumnRule
 from pages.shared.datasets import show_problems
 from pages.shared.text import escaped
@@ -33,6 +33,13 @@ SECONDS = "seconds"
 _N_UPLOADS = "n_uploads"  # gives the upload field a new, empty one
 _KINDS = ["zip", "csv", "parquet", "toml"]
 _IN_A_ROW = 3
+FORMAT_PX = 320
+_FORMAT = {
+    "file": st.column_config.TextColumn("File", width=110),
+    "column": st.column_config.TextColumn("Column", width=110),
+    "is_needed": st.column_config.CheckboxColumn("Needed", width=60, help="Where there is this file at all."),
+    "expected": st.column_config.TextColumn("What it holds", width=330),
+}
 _MORE = "Empty cells and columns that are not needed may be left out; further columns are kept."
 
 
@@ -46,11 +53,27 @@ def show_add(output: Path, is_first: bool) -> None:
             _ask_path(output)
 
 
+def _show_format() -> None:
+    """What the tables hold, for a person who has to make them."""
+    with st.popover("Which columns?", icon=":material/help:", width="content"):
+        st.caption("peaks.csv and compounds.csv are needed, the others make answers better or can be scored.")
+        st.dataframe(column_table(), height=FORMAT_PX, hide_index=True, column_config=_FORMAT, alt="Columns")
+        st.download_button(
+            "Download an example",
+            example_zip,
+            file_name="example.zip",
+            mime="application/zip",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+
 def _ask_upload(output: Path) -> None:
     st.caption(
         "A zip of the folder, or its tables: peaks.csv and compounds.csv are needed. Columns may have other names; "
         "you are asked what they are. Units: m/z as measured, masses in Da, retention times in minutes or seconds."
     )
+    _show_format()
     n_uploads = st.session_state.setdefault(_N_UPLOADS, 0)
     given = st.file_uploader("Files", type=_KINDS, accept_multiple_files=True, key=f"files {n_uploads}")
     if not given:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from compassign.data.load import load_dataset
 from compassign.data.workspace import Source
 from compassign.errors import InputError, Place, Problem
 from compassign.figures.dataset import MOST_COUNTED, draw_candidate_counts, draw_mass_errors, draw_peak_map
-from compassign.queries.datasets import GLANCE_WINDOW_PPM, Glance, glance, problem_table
+from compassign.queries.datasets import GLANCE_WINDOW_PPM, Glance, column_table, example_zip, glance, problem_table
 
 pytest_plugins = ["example_runs"]
 
@@ -93,3 +96,14 @@ def test_figures_stand_peaks_without_candidates_and_with_very_many(example: Glan
     many = draw_candidate_counts(example.peaks.assign(n_candidates=500)).data[0]
     assert (many.x[-1], many.hovertext[-1]) == (MOST_COUNTED, "20 or more")
     assert many.y[-1] == len(none)
+
+
+def test_the_example_is_a_dataset_with_columns_that_are_listed(tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(example_zip())) as archive:
+        archive.extractall(tmp_path)
+    assert len(load_dataset(tmp_path / "example").peaks) > 100
+    listed = column_table()
+    for file in (tmp_path / "example").iterdir():
+        header = set(pd.read_csv(file, nrows=0).columns)
+        needed = listed[(listed["file"] == file.name) & listed["is_needed"]]
+        assert set(needed["column"]) <= header <= set(listed[listed["file"] == file.name]["column"])

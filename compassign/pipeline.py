@@ -15,7 +15,7 @@ from compassign.data.dataset import Dataset
 from compassign.data.load import load_dataset
 from compassign.data.split import default_label_fraction, split_labels
 from compassign.decisions.compounds import CompoundDecisions, decide_compounds
-from compassign.decisions.fdr import Decisions, decide
+from compassign.decisions.fdr import decide
 from compassign.evaluation.discoveries import compound_truth, with_compounds, with_intervals
 from compassign.evaluation.metrics import FdrLevel, Metrics, Predictions, evaluate
 from compassign.evaluation.views import GROUPS, PeakGroups, build_views, summarise_view

@@ -21,6 +21,17 @@ MIN_GROUP = 20  # statements; fewer show nothing
 NULL_CALL = "null call"  # the group of calls that have no adduct
 RANGE_STARTS = (0, 1, 2, 3, 6, 11)  # numbers of candidates at which a group of peaks begins
 RANGES = ("0", "1", "2", "3 to 5", "6 to 10", "11 and more")
+# Numbers of a Summary, as a person calls them, and what each means; all are in squares of, or differences of,
+# probabilities.
+NUMBERS = {
+    "brier": ("Brier score", "mean squared error; miscalibration - discrimination + uncertainty"),
+    "miscalibration": ("Miscalibration", "what right probabilities in the same order would save of it; 0 is best"),
+    "discrimination": ("Discrimination", "what the order of the probabilities saves of it; higher is better"),
+    "uncertainty": ("Uncertainty", "what one probability for all would get; of the data, not of the model"),
+    "ece": ("Plain error", "mean gap of probability and frequency in ten bins; chance raises it"),
+    "rms_error": ("Debiased error", "root mean squared gap in ten bins, without what chance adds; 0 is best"),
+    "smooth_error": ("Smooth error", "mean gap without bins; chance raises it"),
+}
 
 
 @dataclass(frozen=True)
@@ -111,11 +122,11 @@ def summarise_view(view: View, kinds: Sequence[str], seed: int) -> ViewSummary |
     found = summarise_calibration(view.statements, np.random.default_rng(seed))
     if found is None:
         return None
-    groups = {kind: _summarise_groups(view, kind, seed) for kind in kinds if kind in view.groups}
+    groups = {kind: summarise_groups(view, kind, seed) for kind in kinds if kind in view.groups}
     return ViewSummary(found[1], groups)
 
 
-def _summarise_groups(view: View, kind: str, seed: int) -> dict[str, Summary]:
+def summarise_groups(view: View, kind: str, seed: int) -> dict[str, Summary]:
     """Each group, in the order of its name, of numbers of candidates in the order of these."""
     of = view.groups[kind]
     names = [name for name in RANGES if name in of] if kind == "n_candidates" else np.unique(of).tolist()

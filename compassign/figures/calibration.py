@@ -23,9 +23,9 @@ _SHARES = {"precision": "precision", "recall": "recall", "false_share": "false s
 def draw_reliability(curves: Mapping[str, Reliability]) -> go.Figure:
     """How often the probabilities came true, one curve a run, above the histogram of the probabilities.
 
-    curves : name of the run, shown in the legend -> its reliability. The band is where the curve of right
-    probabilities would lie. Curves of runs that are not scored are left out; without any, the figure says what is
-    missing.
+    curves : name of the run, shown in the legend -> its reliability, all of one kind of statement. The band is where
+    the whole curve of right probabilities would lie. Curves of runs that are not scored are left out; without any, the
+    figure says what is missing.
     """
     scored = {name: curve for name, curve in curves.items() if curve.n_scored}
     if not scored:
@@ -37,10 +37,10 @@ def draw_reliability(curves: Mapping[str, Reliability]) -> go.Figure:
     for index, (name, reliability) in enumerate(scored.items()):
         _add_curve(figure, reliability, plain(name), colours.series_colour(index))
     figure.update_layout(barmode="group", bargap=0.05)
-    style(figure, "probability", "frequency of being right")
+    style(figure, "probability", "how often it came true")
     figure.update_xaxes(range=ends)
     figure.update_yaxes(range=_SHARE_RANGE, row=1, col=1)
-    figure.update_yaxes(title_text="peaks", row=2, col=1)
+    figure.update_yaxes(title_text=next(iter(scored.values())).counted, row=2, col=1)
     return figure
 
 
@@ -58,9 +58,9 @@ def _add_curve(figure: go.Figure, reliability: Reliability, name: str, colour: s
         y=curve["frequency"].to_numpy(),
         mode="lines",
         line={"color": colour, "shape": "hv"},
-        name=f"{name}, {reliability.n_scored} peaks",
+        name=f"{name}, {reliability.n_scored} {reliability.counted}",
         legendgroup=name,
-        hovertemplate="probability %{x:.2f}<br>right %{y:.2f}<extra></extra>",
+        hovertemplate="probability %{x:.2f}<br>came true %{y:.2f}<extra></extra>",
     )
     figure.add_trace(line, row=1, col=1)
     middle, width = (bins["low"] + bins["high"]) / 2, bins["high"] - bins["low"]
@@ -71,7 +71,7 @@ def _add_curve(figure: go.Figure, reliability: Reliability, name: str, colour: s
         showlegend=False,
         legendgroup=name,
         customdata=width.to_numpy(),
-        hovertemplate="around %{x:.2f}: %{y} peaks<extra></extra>",
+        hovertemplate=f"around %{{x:.2f}}: %{{y}} {reliability.counted}<extra></extra>",
     )
     figure.add_trace(histogram, row=2, col=1)
 

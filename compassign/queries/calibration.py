@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import isotonic_regression
 
 from compassign.data.dataset import Answers
 from compassign.decisions.fdr import Decisions
-from compassign.evaluation.calibration import calibration_bins
+from compassign.evaluation.calibration import (
+    Curve,
+    Estimate,
+    Statements,
+    Summary,
+    calibration_bins,
+    summarise_calibration,
+)
 from compassign.evaluation.metrics import NULL_CALL, Predictions, score_peaks
+from compassign.evaluation.views import NUMBERS, PeakGroups, Target, View, build_views, summarise_groups
 from compassign.posterior.assignments import CompoundProbabilities
 from compassign.queries.peaks import null_probability, option_starts
 from compassign.queries.run_folder import Run
 from compassign.units import BoolArray, FloatArray
 
-Target = Literal["call", "null"]
-
-N_REPLICATES = 200  # the 5 % and 95 % points of the band to about 1.5 %
-BAND = (0.05, 0.95)
-BAND_SEED = 0
-N_DECIMALS = 3  # of the probabilities of a curve: finer than a screen, and quick for any number of peaks
+N_DECIMALS = 3  # of the numbers of a table
+NOTHING_SCORED = {"call": "peak", "pair": "peak with candidates", "null": "peak"}
 THRESHOLDS = np.arange(101) / 100  # as finely as a slider moves
 
 SCORE_COLUMNS = (
@@ -36,15 +38,21 @@ SCORE_COLUMNS = (
 class Reliability:
     """Probabilities against frequencies, without bins (CORP), and how the probabilities are spread.
 
-    curve : one row a distinct probability (to N_DECIMALS), ascending: probability, frequency (isotonic), low, high
-        (90 % band of the frequency if the probabilities were right), all 0 to 1.
+    curve : one row a distinct probability, at most 1,001, ascending: probability, frequency (isotonic), low, high (the
+        whole frequency lies between them in 90 % of cases if the probabilities are right), all 0 to 1.
     bins : one row a bin of equal width: low, high, count, mean_probability, frequency (NaN in an empty bin).
-    n_scored : peaks. missing : why there is nothing, else "".
+    numbers : one row a number of `compassign.evaluation.views.NUMBERS`: number, label, meaning, and as text value,
+        interval (95 %, "" where there is none) and if_calibrated (its mean if all probabilities were right, likewise).
+    n_scored : statements. counted : what they are, `peaks` or `pairs`. is_inside_band : whether the whole curve is.
+    missing : why there is nothing, else "".
     """
 
     curve: pd.DataFrame
     bins: pd.DataFrame
+    numbers: pd.DataFrame
     n_scored: int
+    counted: str
+    is_inside_band: bool
     missing: str
 
 
@@ -101,31 +109,37 @@ def scores(run: Run) -> pd.DataFrame:
     return table.join(about)[list(SCORE_COLUMNS)][_is_scored(run, run.truth)[scored.peak]]
 
 
+def _adduct_names(run: Run) -> list[str]:
+    """The adducts of the candidates, in the order of the indices of `_predictions`."""
+    return sorted(name for name in run.candidates["adduct"].unique() if name)
+
+
 def _predictions(run: Run) -> Predictions:
     """The run's answers in the form that the metrics read."""
     starts = option_starts(run)
     candidates = run.candidates
-    summed = np.add.reduceat(candidates["probability"].to_numpy(dtype=np.float64), starts)
+    probability = candidates["probability"].to_numpy(dtype=np.float64)
     is_compound = (candidates["compound_id"].to_numpy() != "")[starts]
     n_before = np.concatenate([[0], np.cumsum(is_compound)])
     bounds = np.searchsorted(starts, run.offsets)  # of each peak's options, its null among them
-    library = run.compounds.index
+    library, adducts = run.compounds.index, pd.Index(_adduct_names(run))
     compound = library.get_indexer(pd.Index(candidates["compound_id"].to_numpy()[starts[is_compound]], dtype="str"))
-    call = library.get_indexer(pd.Index(run.peaks["assigned_compound"])).astype(np.int64)
-    unknown_adduct = np.full(call.size, -1, dtype=np.int64)  # no score reads it
+    # Of each option's rows, the most probable first; its first row alone among equals.
+    row_option = np.repeat(np.arange(starts.size), np.diff(np.append(starts, probability.size)))
+    best = np.lexsort((-probability, row_option))[starts[is_compound]]
     return Predictions(
         peak_id=run.peaks["peak_id"].tolist(),
         compound_id=library.tolist(),
         compounds=CompoundProbabilities(
             offsets=n_before[bounds],
             compound=compound.astype(np.int64),
-            probability=np.minimum(summed[is_compound], 1.0),
-            best_adduct=np.full(compound.size, -1, dtype=np.int64),
+            probability=np.minimum(np.add.reduceat(probability, starts)[is_compound], 1.0),
+            best_adduct=adducts.get_indexer(pd.Index(candidates["adduct"].to_numpy()[best])).astype(np.int64),
         ),
         null=null_probability(run),
         decisions=Decisions(
-            call=call,
-            adduct=unknown_adduct,
+            call=library.get_indexer(pd.Index(run.peaks["assigned_compound"])).astype(np.int64),
+            adduct=adducts.get_indexer(pd.Index(run.peaks["adduct"])).astype(np.int64),
             probability=run.peaks["probability"].to_numpy(dtype=np.float64),
             pep=run.peaks["pep"].to_numpy(dtype=np.float64),
             q_value=run.peaks["q_value"].to_numpy(dtype=np.float64),
@@ -136,37 +150,48 @@ def _predictions(run: Run) -> Predictions:
 
 
 def reliability(run: Run, target: Target = "call", species: str | None = None) -> Reliability:
-    """Compare the probabilities of calls, or of the null, with how often they came true.
+    """Compare the probabilities of statements of one kind with how often they came true.
 
-    species : only its peaks. Source: Dimitriadis, Gneiting & Jordan, PNAS 118(8), 2021.
+    species : only its peaks. Numbers are those of the run's metrics where it is None.
     """
-    table = scores(run)
     missing = why_unscored(run)
-    if species is not None:
-        table = table[table["species"] == species]
-        missing = missing or ("" if len(table) else f"no peak of {species} has a truth that the fit did not see")
-    of = ("top_probability", "is_right") if target == "call" else ("p_null", "is_null")
-    probability = np.clip(table[of[0]].to_numpy(dtype=np.float64), 0.0, 1.0)
-    is_true = table[of[1]].to_numpy(dtype=np.bool_)
-    return Reliability(_corp(probability, is_true), _bins(probability, is_true), len(table), missing)
+    said = _NOTHING
+    if run.truth is not None and not missing:
+        view = _views(run)[target]
+        said = view.statements if species is None else view.statements.select(view.groups["species"] == species)
+    if not missing and not said.probability.size:
+        among = "" if species is None else f" of {species}"
+        missing = f"no {NOTHING_SCORED[target]}{among} has a truth that the fit did not see"
+    found = summarise_calibration(said, np.random.default_rng(run.record.config.seed))
+    curve, summary = found if found is not None else (_NO_CURVE, None)
+    return Reliability(
+        curve=pd.DataFrame(vars(curve)),
+        bins=_bins(said),
+        numbers=_numbers(summary),
+        n_scored=int(said.probability.size),
+        counted="pairs" if target == "pair" else "peaks",
+        is_inside_band=curve.is_inside,
+        missing=missing,
+    )
 
 
-def _corp(probability: FloatArray, is_true: BoolArray) -> pd.DataFrame:
-    """Isotonic frequency of each distinct probability, and its band under right probabilities."""
-    distinct, group, size = np.unique(probability.round(N_DECIMALS), return_inverse=True, return_counts=True)
-    if not distinct.size:
-        return pd.DataFrame({name: np.empty(0) for name in ("probability", "frequency", "low", "high")})
-    hits = np.bincount(group, weights=is_true, minlength=distinct.size)
-    rng = np.random.default_rng(BAND_SEED)
-    replicated = rng.binomial(size, distinct, size=(N_REPLICATES, distinct.size))
-    fitted = [isotonic_regression(row / size, weights=size).x for row in replicated]
-    low, high = np.quantile(fitted, BAND, axis=0)
-    frequency = isotonic_regression(hits / size, weights=size).x
-    return pd.DataFrame({"probability": distinct, "frequency": frequency, "low": low, "high": high})
+_NOTHING = Statements(np.empty(0), np.empty(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+_NO_CURVE = Curve(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
 
 
-def _bins(probability: FloatArray, is_true: BoolArray) -> pd.DataFrame:
-    bins = calibration_bins(probability, is_true)
+def _views(run: Run) -> dict[Target, View]:
+    """What a scored run says, statement by statement."""
+    truth = run.truth or {}
+    about = PeakGroups(
+        species=run.peaks["species"].to_numpy(dtype=np.str_),
+        n_candidates=run.peaks["n_candidates"].to_numpy(dtype=np.int64),
+        adduct_names=_adduct_names(run),
+    )
+    return build_views(_predictions(run), truth, _is_scored(run, truth), about)
+
+
+def _bins(said: Statements) -> pd.DataFrame:
+    bins = calibration_bins(said.probability, said.outcome)
     return pd.DataFrame(
         {
             "low": bins.bin_edges[:-1],
@@ -175,6 +200,46 @@ def _bins(probability: FloatArray, is_true: BoolArray) -> pd.DataFrame:
             "mean_probability": np.array(bins.mean_probability, dtype=np.float64),
             "frequency": np.array(bins.frequency, dtype=np.float64),
         }
+    )
+
+
+def _numbers(summary: Summary | None) -> pd.DataFrame:
+    columns = ["number", "label", "meaning", "value", "interval", "if_calibrated"]
+    rows = []
+    for name, (label, meaning) in NUMBERS.items() if summary is not None else ():
+        value = getattr(summary, name)
+        of = value if isinstance(value, Estimate) else Estimate(value, None, None)
+        rows.append((name, label, meaning, _text(of.value), _interval(of), _text(of.if_calibrated)))
+    return pd.DataFrame(rows, columns=columns, dtype="str")
+
+
+def _text(value: float | None) -> str:
+    """A number with the digits that are known of it, "" where there is none."""
+    return "" if value is None or np.isnan(value) else f"{value:.{N_DECIMALS}f}"
+
+
+def _interval(of: Estimate) -> str:
+    return "" if of.low is None else f"{_text(of.low)} to {_text(of.high)}"
+
+
+def calibration_groups(run: Run, target: Target, kind: str) -> pd.DataFrame:
+    """How well statements are calibrated in each group, one row a group; no rows where nothing is scored.
+
+    kind : of `compassign.evaluation.views.GROUPS`. Columns: group, n (statements), mean_probability, frequency (0 to
+    1), and as text with their intervals miscalibration, rms_error; is_inside_band.
+    """
+    views = {} if why_unscored(run) else _views(run)
+    summaries = summarise_groups(views[target], kind, run.record.config.seed) if target in views else {}
+    return pd.DataFrame(
+        [
+            (
+                *(name, of.n_statements, of.mean_probability, of.frequency),
+                *(f"{_text(one.value)} ({_interval(one)})" for one in (of.miscalibration, of.rms_error)),
+                of.is_inside_band,
+            )
+            for name, of in summaries.items()
+        ],
+        columns=["group", "n", "mean_probability", "frequency", "miscalibration", "rms_error", "is_inside_band"],
     )
 
 

@@ -52,7 +52,7 @@ def test_reliability_is_a_band_a_curve_and_a_histogram(lookup_run: Run, prior_ru
         assert line.line.color == histogram.marker.color == colours.series_colour(index)
         assert histogram.yaxis == "y2"
     assert figure.layout.xaxis2.title.text == "probability"
-    assert (figure.layout.yaxis.title.text, figure.layout.yaxis2.title.text) == ("frequency of being right", "peaks")
+    assert (figure.layout.yaxis.title.text, figure.layout.yaxis2.title.text) == ("how often it came true", "peaks")
 
 
 def test_reliability_without_truth_says_what_is_missing(lookup_run: Run) -> None:

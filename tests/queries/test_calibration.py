@@ -10,7 +10,7 @@ import pytest
 from big_run import N_PEAKS, big_run
 
 from compassign.data.hashes import hash_ids
-from compassign.queries.calibration import BAND, reliability, scores, thresholds, why_unscored
+from compassign.queries.calibration import calibration_groups, reliability, scores, thresholds, why_unscored
 from compassign.queries.run_folder import Run
 
 pytest_plugins = ["example_runs"]
@@ -51,11 +51,10 @@ def test_thresholds_are_what_a_loop_counts(lookup_run: Run) -> None:
 def test_reliability_pools_adjacent_violators(lookup_run: Run) -> None:
     found = reliability(lookup_run)
     table = scores(lookup_run)
-    # plain pooling: blocks of (sum, size) merge while an earlier one is higher
+    # plain pooling: blocks of (sum, size, probabilities) merge while an earlier one is higher
     blocks: list[list[float]] = []
-    rounded = table["top_probability"].round(3)
-    for probability in sorted(set(rounded)):
-        own = table[rounded == probability]["is_right"]
+    for probability in sorted(set(table["top_probability"])):
+        own = table[table["top_probability"] == probability]["is_right"]
         blocks.append([float(own.sum()), len(own), 1])
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
             last = blocks.pop()
@@ -77,18 +76,52 @@ def test_reliability_of_the_null_and_of_one_species(lookup_run: Run) -> None:
     assert reliability(lookup_run, species="moss").missing == ("no peak of moss has a truth that the fit did not see")
 
 
+def test_every_view_shows_the_numbers_of_the_run(lookup_run: Run, prior_run: Run) -> None:
+    for run in (lookup_run, prior_run):
+        for target, of_target in run.metrics["calibration"]["views"].items():
+            found = reliability(run, target)
+            assert found.n_scored == of_target["all"]["n_statements"]
+            assert found.is_inside_band is of_target["all"]["is_inside_band"]
+            shown = found.numbers.set_index("number")
+            assert shown.loc["brier", "value"] == f"{of_target['all']['brier']:.3f}"
+            for name in ("miscalibration", "discrimination", "uncertainty", "ece", "rms_error", "smooth_error"):
+                estimate = of_target["all"][name]
+                assert float(str(shown.loc[name, "value"])) == pytest.approx(estimate["value"], abs=6e-4)
+                low, high = map(float, str(shown.loc[name, "interval"]).split(" to "))
+                assert [low, high] == pytest.approx([estimate["low"], estimate["high"]], abs=6e-4)
+            for kind, groups in of_target["groups"].items():
+                table = calibration_groups(run, target, kind)
+                assert table["group"].tolist() == list(groups)
+                assert table["n"].tolist() == [group["n_statements"] for group in groups.values()]
+                frequency = [group["frequency"] for group in groups.values()]
+                assert table["frequency"].tolist() == pytest.approx(frequency)
+        assert list(run.metrics["calibration"]["views"]["call"]["groups"]["species"]) == ["liver", "plasma"]
+
+
+def test_pairs_are_every_candidate_compound_of_a_scored_peak(lookup_run: Run) -> None:
+    found = reliability(lookup_run, "pair")
+    truth = lookup_run.truth or {}
+    scored = set(scores(lookup_run)["peak_id"])
+    rows = lookup_run.candidates[lookup_run.candidates["peak_id"].isin(scored)]
+    pairs = rows[rows["compound_id"] != ""].groupby(["peak_id", "compound_id"])["probability"].sum()
+    is_true = [compound in truth[peak] for peak, compound in pairs.index]
+    assert (found.n_scored, found.counted) == (len(pairs), "pairs")
+    counts = np.histogram(pairs.clip(0.0, 1.0), np.arange(11) / 10)[0]
+    assert found.bins["count"].tolist() == counts.tolist()
+    brier = np.mean((pairs.to_numpy() - np.array(is_true)) ** 2)
+    assert found.numbers.set_index("number").loc["brier", "value"] == f"{brier:.3f}"
+
+
 def test_the_band_holds_calibrated_calls() -> None:
     run = big_run(5_000)
     rng = np.random.default_rng(3)
     is_right = rng.random(len(run.peaks)) < run.peaks["probability"]
     calls = zip(run.peaks["peak_id"], run.peaks["assigned_compound"], is_right, strict=True)
     truth = {peak: frozenset({call if right else "elsewhere"}) for peak, call, right in calls}
-    curve = reliability(replace(run, truth=truth)).curve
-    inside = (curve["frequency"] >= curve["low"]) & (curve["frequency"] <= curve["high"])
-    assert inside.mean() > 0.6  # of a band that each point leaves with probability 1 - (0.95 - 0.05)
-    assert BAND[1] - BAND[0] == pytest.approx(0.9)
-    too_sure = reliability(replace(run, truth={peak: frozenset({"elsewhere"}) for peak in truth})).curve
-    assert (too_sure["frequency"] < too_sure["low"]).mean() > 0.9
+    assert reliability(replace(run, truth=truth)).is_inside_band
+    wrong = reliability(replace(run, truth={peak: frozenset({"elsewhere"}) for peak in truth}))
+    assert not wrong.is_inside_band
+    assert (wrong.curve["frequency"] < wrong.curve["low"]).mean() > 0.9
 
 
 def test_what_is_missing_is_said(lookup_run: Run) -> None:
@@ -102,7 +135,8 @@ def test_what_is_missing_is_said(lookup_run: Run) -> None:
     assert table.table[["n_scored", "precision", "recall", "false_share"]].isna().all(axis=None)
     assert table.table["n_accepted"].iloc[0] == thresholds(lookup_run).table["n_accepted"].iloc[0]
     found = reliability(without)
-    assert (found.n_scored, len(found.curve), found.missing) == (0, 0, why_unscored(without))
+    assert (found.n_scored, len(found.curve), len(found.numbers), found.missing) == (0, 0, 0, why_unscored(without))
+    assert len(calibration_groups(without, "call", "species")) == 0
 
 
 def test_fifty_thousand_peaks_stay_quick() -> None:

@@ -19,6 +19,7 @@ from pages.shared.upload import show_add, show_open_uploads
 MAX_NAMES = 20  # species that are named
 MAP_PX, HISTOGRAM_PX, METRIC_PX = 560, 270, 130
 _CHOICE = "data_choice"
+_PROBLEM = "data_problem"  # why a dataset could not be removed, for the next time the page is drawn
 _KINDS = {"demo": "demonstration", "folder": "in this workspace", "path": "folder on this machine"}
 _SHOWN_ELSEWHERE = frozenset({"name", "polarity"})  # of dataset.toml: the choice, and the count of peaks
 _HELP = {
@@ -80,7 +81,11 @@ def _show_actions(source: Source, output: Path, is_valid: bool) -> None:
 
 
 def _remove(output: Path, source: Source) -> None:
-    remove(output, source)
+    try:
+        remove(output, source)
+    except InputError as error:
+        st.session_state[_PROBLEM] = str(error)
+        return
     st.query_params.pop("data", None)
 
 
@@ -120,6 +125,8 @@ def show() -> None:
     output = output_folder()
     st.title("Data", help="A dataset is a table of peaks and a library of compounds; more tables are optional.")
     sources = list_sources(output)
+    if problem := st.session_state.pop(_PROBLEM, None):
+        complain("The dataset could not be removed.", problem)
     show_open_uploads(output)
     show_add(output, is_first=all(source.kind == "demo" for source in sources))
     source = _choose(sources)

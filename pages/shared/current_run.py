@@ -36,6 +36,8 @@ def open_store() -> RunStore:
         return RunStore.open(output_folder())
     except StoreError as error:
         complain("The list of runs cannot be read.", str(error))
+        st.caption("It needs a folder that can be written, and the newest version of CompAssign that was used on it.")
+        st.page_link("pages/peaks.py", label="Look at finished results", icon=":material/arrow_forward:")
         st.stop()
 
 

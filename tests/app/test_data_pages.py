@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 from test_pages import ROOT, TIMEOUT_S, assert_only_text, open_page, shown
 
 from compassign.config import RunConfig
-from compassign.data.workspace import admit, list_sources, list_uploads, receive
+from compassign.data.workspace import Source, admit, list_sources, list_uploads, receive
+from compassign.errors import InputError
 from compassign.jobs.launcher import enqueue
 from compassign.queries import cost
 from compassign.store.database import URL_VARIABLE
@@ -187,6 +188,19 @@ def test_a_dataset_that_broke_since_lists_its_problems(folder: Path) -> None:
     app = open_page("new_run", data="study")
     assert app.button(key="launch").disabled
     assert "Choose a valid dataset" in shown(app)
+
+
+def test_a_dataset_that_cannot_be_removed_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(output: Path, source: Source) -> None:
+        raise InputError(f"{output}: cannot be written ({HOSTILE})")
+
+    add_dataset(folder)
+    monkeypatch.setattr("compassign.data.workspace.remove", refuse)
+    app = open_page("data", data="study")
+    click(app, "Delete")
+    assert app.error[0].value == "The dataset could not be removed."
+    assert_only_text(app)
+    assert app.query_params["data"] == "study"
 
 
 def test_the_form_launches_one_run_however_often_it_is_clicked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

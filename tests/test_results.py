@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 
 from compassign.candidates import Candidates
 from compassign.data.dataset import Dataset
+from compassign.decisions.compounds import decide_compounds
 from compassign.decisions.fdr import decide
 from compassign.evaluation.metrics import Predictions, evaluate
 from compassign.files import written_whole
 from compassign.posterior.assignments import CompoundProbabilities, SlotProbabilities, compound_probabilities
+from compassign.posterior.joint import JointDraws
 from compassign.results import (
     candidates_table,
+    compounds_table,
     headline,
     peak_assignments_table,
     to_json_values,
@@ -48,13 +51,19 @@ p2,,,1,0.5,1,,,,,0.4
 "p,3","lac ""x"" y",[M+H]+,0.6,0.3,1,14.9,6,-2,-3,
 """
 
+GOLDEN_COMPOUNDS = """\
+compound_id,name,probability,pep,q_value,decision,best_peak,n_peaks,probability_any
+"lac ""x"" y",Lactic acid,0.6,0.4,0.21,review,"p,3",2,0.75
+glc,,0.98,0.02,0.02,accept,p1,1,0.5
+"""
+
 
 def make_dataset(peak_ids: list[str], species: list[str], compound_ids: list[str]) -> Dataset:
     """A dataset with only the columns that result tables read."""
     return Dataset(
         name="test",
         peaks=pd.DataFrame({"peak_id": peak_ids, "species": species}),
-        compounds=pd.DataFrame({"compound_id": compound_ids}),
+        compounds=pd.DataFrame({"compound_id": compound_ids, "name": ["Lactic acid", *[""] * (len(compound_ids) - 1)]}),
         calibrants=pd.DataFrame(),
         injections=pd.DataFrame(),
         abundances=pd.DataFrame(),
@@ -117,6 +126,21 @@ def test_peak_assignments_to_the_letter(case: Case, tmp_path: Path) -> None:
 def test_candidates_to_the_letter(case: Case, tmp_path: Path) -> None:
     write_csv(candidates_table(case.dataset, case.candidates, case.probabilities), tmp_path / "candidates.csv")
     assert (tmp_path / "candidates.csv").read_bytes().decode() == GOLDEN_CANDIDATES
+
+
+def test_compounds_to_the_letter(case: Case, tmp_path: Path) -> None:
+    candidates = case.candidates
+    options = compound_probabilities(candidates, case.probabilities)
+    decisions = decide_compounds(options, np.array([], dtype=np.int64), 0.05)
+    joint = JointDraws(
+        offsets=candidates.offsets,
+        slot_compound=candidates.compound,
+        rank=np.zeros((1, 3), dtype=np.uint16),
+        compound=np.array([0, 1]),
+        absent=np.array([0.25, 0.5]),
+    )
+    write_csv(compounds_table(case.dataset, candidates, joint, decisions), tmp_path / "compounds.csv")
+    assert (tmp_path / "compounds.csv").read_bytes().decode() == GOLDEN_COMPOUNDS
 
 
 def test_a_model_without_terms_or_slots(case: Case) -> None:

@@ -14,7 +14,14 @@ from typing import IO, Any
 
 from compassign.errors import InputError
 from compassign.queries.overview import dataset_name, verdict
-from compassign.queries.run_folder import ASSIGNMENTS_FILE, CANDIDATES_FILE, CHECKS_FILE, METRICS_FILE, Run
+from compassign.queries.run_folder import (
+    ASSIGNMENTS_FILE,
+    CANDIDATES_FILE,
+    CHECKS_FILE,
+    COMPOUNDS_FILE,
+    METRICS_FILE,
+    Run,
+)
 from compassign.report import RECORD_FILE, render_report
 
 LABELS_NAME = "labels.csv"
@@ -92,11 +99,13 @@ def run_files(run: Run, with_people: bool = True) -> list[ExportFile]:
         return ExportFile(f"{name}{end}.json", about, lambda: _safe_document(path, without))
 
     checks = document("predictive_checks", "Whether the data are like the fitted model's.", run.path / CHECKS_FILE)
+    compounds = table("compounds", "Which compounds are in the data, by their best peak.", run.path / COMPOUNDS_FILE)
     files = [
         table(
             "peak_assignments", "What each peak was called, how surely, and the decision.", run.path / ASSIGNMENTS_FILE
         ),
         table("candidates", "Every candidate of every peak, with its evidence.", run.path / CANDIDATES_FILE),
+        *([compounds] if (run.path / COMPOUNDS_FILE).is_file() else []),
         document("assignment_metrics", "Verdict, scores and sampler statistics.", run.path / METRICS_FILE),
         *([checks] if (run.path / CHECKS_FILE).is_file() else []),
         document("run", "The settings that repeat the run.", run.path / RECORD_FILE),

@@ -20,6 +20,7 @@ from compassign.units import IntArray
 
 ASSIGNMENTS_FILE = Path("results", "peak_assignments.csv")
 CANDIDATES_FILE = Path("results", "candidates.csv")
+COMPOUNDS_FILE = Path("results", "compounds.csv")  # runs of earlier versions have none
 METRICS_FILE = Path("results", "assignment_metrics.json")
 CHECKS_FILE = Path("results", "predictive_checks.json")
 EVIDENCE = "evidence_"  # prefix of the columns of the terms

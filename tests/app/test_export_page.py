@@ -42,7 +42,7 @@ def test_every_kind_of_run_can_be_taken_away(run_id: str, n_figures: int) -> Non
     assert_only_text(app)
     names = downloads(app)
     assert len([name for name in names if name.endswith(".html")]) == n_figures
-    assert len([name for name in names if name.endswith(".csv")]) == 2
+    assert len([name for name in names if name.endswith(".csv")]) == 3
     assert len(app.get("download_button")) == len(names)
     files = [name for name in names if "." in name]
     assert all(("_suspect." in name) == (run_id == SUSPECT) for name in files)

@@ -142,6 +142,29 @@ def test_the_share_of_false_ones_among_the_accepted_is_that_of_the_tables(any_ru
             assert level["expected_false_share"] == pytest.approx(accepted["pep"].mean(), abs=1e-7)
 
 
+def test_compounds_are_called_by_their_best_peak_and_counted_as_in_their_table(
+    any_run: Run, truth: dict[str, str]
+) -> None:
+    candidates = any_run.candidates
+    listed = candidates[candidates["compound_id"] != ""].groupby(["compound_id", "peak_id"])["probability"].sum()
+    best = listed.groupby("compound_id").max()
+    compounds = pd.read_csv(any_run.path / "results" / "compounds.csv", dtype={"compound_id": str}).set_index(
+        "compound_id"
+    )
+    assert sorted(compounds.index) == sorted(best.index)
+    ranked = compounds[compounds["pep"].notna()]
+    assert ranked["probability"].to_numpy() == pytest.approx(best[ranked.index].to_numpy(), abs=1e-7)
+    # draws of the peaks are joint, but for their number they are those of the mean
+    assert (ranked["probability_any"] > ranked["probability"] - 0.05).all()
+    for limit, level in any_run.metrics["fdr"].items():
+        accepted = ranked.index[ranked["q_value"] <= float(limit)]
+        assert level["compounds"]["n_accepted"] == len(accepted)
+        low, high = level["false_share_interval"] or (0.0, 1.0)
+        assert 0.0 <= low <= high <= 1.0
+        if level["n_accepted"]:
+            assert low - 0.02 <= level["expected_false_share"] <= high + 0.02
+
+
 def test_all_models_score_the_same_peaks_and_none_of_them_was_a_label(
     all_runs: dict[str, Run], truth: dict[str, str]
 ) -> None:

@@ -35,6 +35,15 @@ _SCORES = {
     "brier": "squared error of the probabilities, 0 to 2; lower is better",
     "ece": "mean gap between probability and frequency; lower is better",
 }
+_VIEWS = {"call": "calls", "pair": "pairs of peak and compound", "null": "the null"}
+_CALIBRATION_NUMBERS = {
+    "miscalibration": "miscalibration",
+    "discrimination": "discrimination",
+    "uncertainty": "uncertainty",
+    "ece": "plain error",
+    "rms_error": "debiased error",
+    "smooth_error": "smooth error",
+}
 _SAMPLER_NUMBERS = {
     "max_rhat": "largest R-hat of a parameter",
     "max_rhat_responsibilities": "largest R-hat of an uncertain responsibility",
@@ -79,6 +88,7 @@ def render_report(run_dir: Path) -> str:
         _confusion(metrics.get("confusion_matrix")),
         _accepted(_object(metrics, "fdr")),
         _calibration(_object(metrics, "calibration")),
+        _views(_object(_object(metrics, "calibration"), "views")),
         _sensitivity(_object(metrics, "sensitivity")),
         _sampler(_object(metrics, "sampler")),
         _checks(_read_object(run_dir / CHECKS_FILE) if (run_dir / CHECKS_FILE).is_file() else {}),
@@ -219,6 +229,27 @@ def _calibration(bins: Document) -> RenderableType:
     ranges = [f"{_shown(low)} to {_shown(high)}" for low, high in zip(edges, edges[1:], strict=False)]
     rows = [(span, *map(_shown, row)) for span, *row in zip(ranges, *columns, strict=True) if row[0]]
     return _table("Calibration of the calls", ("probability", "peaks", "mean probability", "share right"), rows)
+
+
+def _views(views: Document) -> RenderableType:
+    """How well each kind of statement is calibrated; nothing where nothing is scored."""
+    summaries = {label: _object(_object(views, key), "all") for key, label in _VIEWS.items()}
+    if not any(summaries.values()):
+        return Text()
+    rows = [("statements", *(_shown(of.get("n_statements")) for of in summaries.values()))]
+    for key, label in _CALIBRATION_NUMBERS.items():
+        numbers = [_object(of, key) for of in summaries.values()]
+        rows.append((label, *map(_estimate, numbers)))
+        if any("if_calibrated" in of and of["if_calibrated"] is not None for of in numbers):
+            rows.append(("  if calibrated", *(_shown(of.get("if_calibrated")) for of in numbers)))
+    rows.append(("curve in its 90 % band", *(_shown(of.get("is_inside_band")) for of in summaries.values())))
+    return _table("Calibration of each kind of statement, with 95 % intervals", ("", *summaries), rows)
+
+
+def _estimate(number: Document) -> str:
+    if number.get("low") is None:
+        return _shown(number.get("value"))
+    return f"{_shown(number.get('value'))} ({_shown(number['low'])} to {_shown(number.get('high'))})"
 
 
 def _sensitivity(settings: Document) -> RenderableType:

@@ -39,6 +39,18 @@ METRICS: dict[str, Any] = {
         "count": [0, 123],
         "mean_probability": [None, 0.77],
         "frequency": [None, 0.741],
+        "views": {
+            "call": {
+                "all": {
+                    "n_statements": 123,
+                    "miscalibration": {"value": 0.0123, "low": 0.004, "high": 0.03, "if_calibrated": 0.011},
+                    "discrimination": {"value": 0.1, "low": None, "high": None, "if_calibrated": None},
+                    "is_inside_band": True,
+                }
+            },
+            "pair": None,
+            "null": {"all": {"n_statements": 124, "rms_error": {"value": None}, "is_inside_band": False}},
+        },
     },
     "sensitivity": {
         "0.05": {"log_loss": 0.776, "accepted_0.05": 709},
@@ -103,6 +115,11 @@ def test_shows_every_number(tmp_path: Path) -> None:
     assert row(compounds.split("Calibration")[0], "5.0%") == ["489", "5.0%", "480", "4.3%"]
     assert row(text, "10.0%") == ["800", "9.9%", "120", "8.8%", "-"]
     assert row(text, "0.5 to 1") == ["123", "0.77", "0.741"]
+    assert row(text, "statements") == ["123", "-", "124"]
+    assert row(text, "miscalibration") == ["0.0123 (0.004 to 0.03)", "-", "-"]
+    assert row(text, "if calibrated") == ["0.011", "-", "-"]
+    assert row(text, "discrimination") == ["0.1", "-", "-"]
+    assert row(text, "curve in its 90 % band") == ["yes", "-", "no"]
     assert row(text, "number") == ["5.0%", "10.0%", "20.0%"]
     assert row(text, "accepted_0.05") == ["709", "565", "175"]
     assert row(text, "largest R-hat of a parameter") == ["1.03"]

@@ -12,6 +12,7 @@ from output_folders import GONE, HOSTILE_FOLDER, LOOKUP, PRIOR, SUSPECT, add_run
 from streamlit.testing.v1 import AppTest
 
 from compassign.jobs.recording import adopt
+from compassign.queries import calibration
 from compassign.store.runs import RunStore
 
 pytest_plugins = ["example_runs", "app_outputs"]
@@ -126,6 +127,7 @@ def test_home_lists_each_run_with_its_verdict() -> None:
     assert HOSTILE_FOLDER not in text  # it is there, but escaped
     assert [metric.label for metric in app.metric][:3] == ["Accepted", "Precision", "Calibration error"]
     assert len(app.metric) == 3 * 4
+    assert text.count("peaks labelled") + text.count("no peak labelled") == 4
 
 
 def test_a_peak_of_the_url_is_shown_with_its_steps() -> None:
@@ -245,3 +247,22 @@ def test_an_archived_run_is_offered_only_where_the_link_asks_for_it(
         adopt(store, folder / "runs" / run_id)
         store.archive(run_id)
     assert "Every complete run is archived" in open_page("peaks").info[0].value
+
+
+def n_accepted(app: AppTest) -> int:
+    return int(next(metric.value for metric in app.metric if metric.label == "Accepted peaks"))
+
+
+def test_moving_the_threshold_scores_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    scored: list[str] = []
+    for name in ("reliability", "thresholds"):
+        real = getattr(calibration, name)
+        monkeypatch.setattr(calibration, name, lambda *given, f=real, name=name: scored.append(name) or f(*given))
+    app = open_page("calibration", run=LOOKUP)
+    first = list(scored)
+    n_before = n_accepted(app)
+    app.slider(key="threshold").set_value(0.1).run()
+    assert scored == first
+    assert n_accepted(app) > n_before
+    app.button_group(key="of").set_value("The null").run()
+    assert set(scored[len(first) :]) <= {"reliability"}

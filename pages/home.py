@@ -110,7 +110,9 @@ def _show_complete(entry: RunEntry, run: RunSummary) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         about = st.container(width=ABOUT_PX, gap="xsmall")
         about.markdown(f"**{escaped(entry.title)}**")
-        about.caption(escaped(DOT.join([run.model, run.dataset, f"{run.started} UTC" if run.started else run.run_id])))
+        labelled = f"{run.n_labelled} of {run.n_peaks} peaks labelled" if run.n_labelled else "no peak labelled"
+        when = f"{run.started} UTC" if run.started else run.run_id
+        about.caption(escaped(DOT.join([run.model, run.dataset, when, labelled])))
         label, icon, colour = _BADGES[run.verdict.word]
         with about.container(horizontal=True, vertical_alignment="center"):
             st.badge(label, icon=icon, color=colour)

@@ -41,6 +41,7 @@ class RunSummary:
     record : what it was made from. runtime_s : of all its stages together.
 
     started : UTC, "" if unknown. n_accepted : peaks with the decision `accept`. alpha : their false-discovery rate.
+    n_labelled : peaks whose answer was given to the fit.
     precision, recall, ece : 0 to 1, on the peaks whose truth the fit did not see.
     """
 
@@ -53,6 +54,7 @@ class RunSummary:
     verdict: Verdict
     n_peaks: int | None
     n_accepted: int | None
+    n_labelled: int | None
     alpha: float
     precision: float | None
     recall: float | None
@@ -123,6 +125,7 @@ def _summarise(path: Path, changed_ns: tuple[int, ...]) -> RunSummary:
         verdict=verdict(metrics),
         n_peaks=metrics.get("n_peaks"),
         n_accepted=decisions.get("accept") if isinstance(decisions, Mapping) else None,
+        n_labelled=metrics.get("n_labelled"),
         alpha=record.config.alpha,
         precision=metrics.get("precision"),
         recall=metrics.get("recall"),

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from compassign.figures.calibration import draw_reliability, draw_thresholds
-from compassign.queries.calibration import Reliability, Target, Thresholds, reliability, thresholds, why_unscored
+from compassign.queries.calibration import (
+    Reliability,
+    Target,
+    Thresholds,
+    calibration_groups,
+    reliability,
+    thresholds,
+    why_unscored,
+)
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import changed_ns, choose_run
 from pages.shared.guard import begin
+from pages.shared.text import NOTHING
 
-TARGETS: dict[str, Target] = {"The call": "call", "The null": "null"}
+TARGETS: dict[str, Target] = {"The call": "call", "Each candidate": "pair", "The null": "null"}
+GROUPS = {"Species": "species", "Adduct": "adduct", "Number of candidates": "n_candidates"}
 ALL_SPECIES = "All species"
 FIGURE_PX = 470
 METRIC_PX = 152  # two beside each other on a phone
@@ -33,6 +45,13 @@ def _reliability(_run: Run, path: Path, written_ns: int, target: Target, species
     return reliability(_run, target, species)
 
 
+@st.cache_resource(max_entries=48, show_spinner="Scoring the groups")
+def _groups(_run: Run, path: Path, written_ns: int, target: Target, kind: str) -> pd.DataFrame:
+    """path, written_ns : tell one run from another."""
+    del path, written_ns
+    return calibration_groups(_run, target, kind)
+
+
 @st.cache_resource(max_entries=6, show_spinner="Scoring the probabilities")
 def _thresholds(_run: Run, path: Path, written_ns: int) -> tuple[Thresholds, str]:
     """What each threshold accepts, and why the run cannot be scored, "" if it can."""
@@ -51,21 +70,88 @@ def _show_metrics(run: Run) -> None:
 def _show_reliability(run: Run, written_ns: int) -> None:
     st.subheader("Reliability", help="Where the line is above the dots, the run is less sure than it could be.")
     of, among = st.columns(2)
-    target = of.segmented_control(
-        "Probability of", list(TARGETS), default="The call", required=True, key="of", bind="query-params"
+    label = of.segmented_control(
+        "Probability of",
+        list(TARGETS),
+        default="The call",
+        required=True,
+        key="of",
+        bind="query-params",
+        help="The call: compound or null, one a peak. Each candidate: every candidate compound of every peak, called "
+        "or not. The null: that nothing in the library made the peak.",
     )
+    target = TARGETS[label or "The call"]
     options = [ALL_SPECIES, *sorted(run.peaks["species"].unique())]
     species = among.selectbox("Among", options, key="among", bind="query-params")
     chosen = None if species in {None, ALL_SPECIES} else species
-    curve = _reliability(run, run.path, written_ns, TARGETS[target or "The call"], chosen)
-    if curve.missing:
+    found = _reliability(run, run.path, written_ns, target, chosen)
+    if found.missing:
         st.info("There is nothing to draw for this choice.")
-        st.text(curve.missing)
+        st.text(found.missing)
         return
-    st.plotly_chart(
-        draw_reliability({run.record.config.model: curve}), height=FIGURE_PX, key="reliability", alt="Reliability"
+    left, right = st.columns(2, gap="medium")
+    figure = draw_reliability({run.record.config.model: found})
+    left.plotly_chart(figure, height=FIGURE_PX, key="reliability", alt="Reliability")
+    verdict = "inside the band" if found.is_inside_band else ":orange-badge[outside the band]"
+    left.caption(
+        f"The line is {verdict}. If every probability were right, the whole line would lie inside in 90 % of cases."
     )
-    st.caption("The band is where the line would lie in 90 % of cases if every probability were right.")
+    with right:
+        _show_numbers(found.numbers)
+        _show_groups(run, written_ns, target)
+
+
+def _show_numbers(numbers: pd.DataFrame) -> None:
+    st.markdown("**How far off**", help="On the peaks of the figure. Lower is better, but for discrimination.")
+    text = partial(st.column_config.TextColumn, alignment="right")
+    st.dataframe(
+        numbers,
+        height="content",
+        hide_index=True,
+        column_order=["label", "value", "interval", "if_calibrated", "meaning"],
+        column_config={
+            "label": st.column_config.TextColumn("Number", width=110),
+            "value": text("Value", width=60),
+            "interval": text("95 % interval", width=105, help="Compounds resampled; with 10 compounds or more."),
+            "if_calibrated": text(
+                "If right",
+                width=65,
+                help="What chance alone shows with as many peaks: the mean if every probability were right.",
+            ),
+            "meaning": st.column_config.TextColumn("Meaning", width="large"),
+        },
+        placeholder=NOTHING,
+        alt="Calibration errors",
+    )
+
+
+def _show_groups(run: Run, written_ns: int, target: Target) -> None:
+    kinds = [label for label, kind in GROUPS.items() if (target, kind) != ("null", "adduct")]
+    label = st.segmented_control("All species, by", kinds, default="Species", required=True, key=f"by {target}")
+    table = _groups(run, run.path, written_ns, target, GROUPS[label or "Species"])
+    if not len(table):
+        st.caption("No group has 20 of them or more.")
+        return
+    share = partial(st.column_config.NumberColumn, format="%.3f")
+    st.dataframe(
+        table,
+        height="content",
+        hide_index=True,
+        column_config={
+            "group": st.column_config.TextColumn("Group", width=90),
+            "n": st.column_config.NumberColumn("Number", width=65, help="Peaks, or pairs of peak and compound."),
+            "mean_probability": share("Said", width=60, help="Mean probability."),
+            "frequency": share("Came true", width=75, help="Share of them that is true."),
+            "miscalibration": st.column_config.TextColumn(
+                "Miscalibration", width=150, help="What right probabilities would save of the Brier score."
+            ),
+            "rms_error": st.column_config.TextColumn(
+                "Debiased error", width=150, help="Root mean squared gap, without what chance adds."
+            ),
+            "is_inside_band": st.column_config.CheckboxColumn("In its band", width=75),
+        },
+        alt="Calibration by group",
+    )
 
 
 @st.fragment
@@ -99,11 +185,8 @@ def show() -> None:
         return
     st.caption(f"Scored on {run.metrics.get('n_scored', 0)} peaks whose truth is known and was not given to the fit.")
     _show_metrics(run)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        _show_reliability(run, written_ns)
-    with right:
-        _show_thresholds(found)
+    _show_reliability(run, written_ns)
+    _show_thresholds(found)
 
 
 show()

@@ -9,6 +9,7 @@ import pandas as pd
 
 from compassign.data.dataset import Answers
 from compassign.decisions.fdr import Decisions
+from compassign.evaluation import views
 from compassign.evaluation.calibration import (
     Curve,
     Estimate,
@@ -18,11 +19,13 @@ from compassign.evaluation.calibration import (
     summarise_calibration,
 )
 from compassign.evaluation.metrics import NULL_CALL, Predictions, score_peaks
-from compassign.evaluation.views import NUMBERS, PeakGroups, Target, View, build_views, summarise_groups
+from compassign.evaluation.views import NUMBERS, PeakGroups, View, build_views, summarise_groups
 from compassign.posterior.assignments import CompoundProbabilities
 from compassign.queries.peaks import null_probability, option_starts
 from compassign.queries.run_folder import Run
 from compassign.units import BoolArray, FloatArray
+
+Target = views.Target  # pages read it here
 
 N_DECIMALS = 3  # of the numbers of a table
 NOTHING_SCORED = {"call": "peak", "pair": "peak with candidates", "null": "peak"}
@@ -222,19 +225,23 @@ def _interval(of: Estimate) -> str:
     return "" if of.low is None else f"{_text(of.low)} to {_text(of.high)}"
 
 
+def _with_interval(of: Estimate) -> str:
+    return _text(of.value) if of.low is None else f"{_text(of.value)} ({_interval(of)})"
+
+
 def calibration_groups(run: Run, target: Target, kind: str) -> pd.DataFrame:
     """How well statements are calibrated in each group, one row a group; no rows where nothing is scored.
 
     kind : of `compassign.evaluation.views.GROUPS`. Columns: group, n (statements), mean_probability, frequency (0 to
     1), and as text with their intervals miscalibration, rms_error; is_inside_band.
     """
-    views = {} if why_unscored(run) else _views(run)
-    summaries = summarise_groups(views[target], kind, run.record.config.seed) if target in views else {}
+    is_scored = not why_unscored(run)
+    summaries = summarise_groups(_views(run)[target], kind, run.record.config.seed) if is_scored else {}
     return pd.DataFrame(
         [
             (
                 *(name, of.n_statements, of.mean_probability, of.frequency),
-                *(f"{_text(one.value)} ({_interval(one)})" for one in (of.miscalibration, of.rms_error)),
+                *(_with_interval(one) for one in (of.miscalibration, of.rms_error)),
                 of.is_inside_band,
             )
             for name, of in summaries.items()

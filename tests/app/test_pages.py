@@ -181,6 +181,29 @@ def test_the_threshold_moves_the_numbers_beside_it() -> None:
     assert accepted[0.0] > accepted[1.0]
 
 
+def test_calibration_shows_each_kind_of_statement_and_its_groups() -> None:
+    app = open_page("calibration", run=LOOKUP)
+    n_groups = {}
+    for statement, n in (("The call", 2), ("Each candidate", 2), ("The null", 2)):
+        app.segmented_control(key="of").set_value(statement).run()
+        assert not app.exception
+        numbers, groups = (frame.value for frame in app.dataframe)
+        assert numbers["number"].tolist()[0] == "brier"
+        assert numbers["if_calibrated"].ne("").sum() == 3
+        assert groups["group"].tolist() == ["liver", "plasma"]
+        n_groups[statement] = groups["n"].sum()
+        assert len(groups) == n
+    assert n_groups["The call"] == n_groups["The null"] < n_groups["Each candidate"]
+    kinds = app.segmented_control(key="by null").options
+    assert kinds == ["Species", "Number of candidates"]
+    app.segmented_control(key="of").set_value("The call").run()
+    app.segmented_control(key="by call").set_value("Adduct").run()
+    assert "[M+H]+" in app.dataframe[1].value["group"].tolist()
+    app.selectbox(key="among").set_value("liver").run()
+    assert not app.exception
+    assert_only_text(app)
+
+
 def test_compare_pairs_runs_of_the_same_data_only() -> None:
     app = open_page("compare", run=LOOKUP, **{"with": PRIOR})
     assert "score both runs" in shown(app)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 
 from rich import box
@@ -12,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from compassign.errors import InputError
-from compassign.evaluation.comparison import METRICS, Difference, Paired
-from compassign.queries.compare import compare, describe
+from compassign.evaluation.comparison import METRICS, Paired
+from compassign.queries.compare import compare, describe, difference_texts
 from compassign.queries.run_folder import Run, load_run
-from compassign.report import MISSING, WIDTH
+from compassign.report import WIDTH
 from compassign.runs import find_run
 
 MAX_RUNS = 26  # as many as the alphabet has letters
@@ -70,19 +69,6 @@ def _table(paired: Paired, letter: str) -> RenderableType:
     header = ("", "A", letter, f"{letter} - A", "95 % from", "to", "P(A)", "P(equal)", f"P({letter})")
     title = f"{letter} against A on {paired.n_peaks} peaks, {paired.n_clusters - paired.n_null} compounds"
     table = Table(*header, box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="")
-    for row in paired.differences:
-        table.add_row(*map(Text, _cells(row)))
+    for name, *cells in difference_texts(paired).itertuples(index=False):
+        table.add_row(METRICS[name].label, *map(Text, cells[:-1]))
     return table
-
-
-def _cells(row: Difference) -> list[str]:
-    """One metric as text: counts are whole, all else has three digits."""
-    digits = ".0f" if METRICS[row.metric].is_count else ".3f"
-    values = [_number(value, digits) for value in (row.a, row.b)]
-    signed = [_number(value, f"+{digits}") for value in (row.difference, row.low, row.high)]
-    chances = [_number(value, ".2f") for value in (row.p_a_better, row.p_equal, row.p_b_better)]
-    return [METRICS[row.metric].label, *values, *signed, *chances]
-
-
-def _number(value: float, digits: str) -> str:
-    return MISSING if math.isnan(value) else f"{value:{digits}}"

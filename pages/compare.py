@@ -12,7 +12,14 @@ from compassign.errors import InputError
 from compassign.figures.calibration import draw_reliability, draw_top_probabilities
 from compassign.figures.compare import draw_against
 from compassign.queries.calibration import Reliability, reliability
-from compassign.queries.compare import Comparison, compare, describe, differing_settings, metric_texts
+from compassign.queries.compare import (
+    Comparison,
+    compare,
+    describe,
+    difference_texts,
+    differing_settings,
+    metric_texts,
+)
 from compassign.queries.overview import dataset_name, list_runs, verdict
 from compassign.queries.peaks import thinned
 from compassign.queries.run_folder import Run
@@ -33,23 +40,20 @@ _SIDE_BY_SIDE = 3  # runs whose two tables fit beside each other
 
 def _difference_columns(other: str) -> dict[str, ColumnConfig]:
     """Columns of the paired differences; other : letter of the run beside A."""
-    number, signed, chance = (
-        partial(st.column_config.NumberColumn, format=digits)
-        for digits in ("%.4g", "%+.3g", "%.2f")  # counts are whole, shares have three digits
-    )
+    text = partial(st.column_config.TextColumn, alignment="right")
     return {
         "metric": st.column_config.TextColumn("Metric"),
-        "a": number("A"),
-        "b": number(other),
-        "difference": signed(f"{other} - A"),
-        "low": signed("95 % from"),
-        "high": signed("95 % to"),
+        "a": text("A"),
+        "b": text(other),
+        "difference": text(f"{other} - A"),
+        "low": text("95 % from"),
+        "high": text("95 % to"),
         "better": st.column_config.TextColumn(
             "Better", help="The run that is better by more than matters, or equal; empty where neither is 95 % sure."
         ),
-        "p_a_better": chance("P(A)", help="Probability that A is better by more than matters."),
-        "p_equal": chance("P(equal)", help="Probability that the difference is too small to matter."),
-        "p_b_better": chance(f"P({other})", help=f"Probability that {other} is better by more than matters."),
+        "p_a_better": text("P(A)", help="Probability that A is better by more than matters."),
+        "p_equal": text("P(equal)", help="Probability that the difference is too small to matter."),
+        "p_b_better": text(f"P({other})", help=f"Probability that {other} is better by more than matters."),
     }
 
 
@@ -213,21 +217,19 @@ def _show_pair(run_a: Run, run_b: Run, names: tuple[str, str]) -> None:
         return
     for sentence in describe(found, "A", other):
         st.text(sentence)
-    if found.n_paired:
+    if found.paired is not None:
         st.caption(
             f"On the {found.n_paired} peaks that score both runs. Intervals come from a bootstrap over compounds, "
             "because the peaks of a compound err together."
         )
-        table = found.metrics.assign(
-            metric=found.metrics["metric"].map(metric_label), better=found.metrics["better"].replace("B", other)
-        )
+        texts = difference_texts(found.paired)
+        table = texts.assign(metric=texts["metric"].map(metric_label), better=texts["better"].replace("B", other))
         st.dataframe(
             table,
             height="content",
             hide_index=True,
             column_order=list(_difference_columns(other)),
             column_config=_difference_columns(other),
-            placeholder=NOTHING,
             alt="Paired differences",
         )
     for column, (title, agreement) in zip(

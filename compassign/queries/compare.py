@@ -16,6 +16,7 @@ from compassign.queries.run_folder import Run
 METRICS = ("precision", "recall", "f1", "top1", "log_loss", "brier", "ece")
 _COUNTS = ("n_scored", "accepted_")  # beginnings of the names of whole numbers
 DECISIONS = ("accept", "review", "null")
+MISSING = "-"
 BOOTSTRAP_SEED = 0  # the same two runs always get the same verdict
 _DIFFERENCE = ("metric", "a", "b", "difference", "low", "high", "p_a_better", "p_equal", "p_b_better")
 
@@ -206,6 +207,18 @@ def _run_scores(table: pd.DataFrame) -> comparison.RunScores:
 def _metrics(paired: comparison.Paired | None) -> pd.DataFrame:
     found = paired.differences if paired else ()
     rows = [(*(getattr(row, name) for name in _DIFFERENCE), row.outcome) for row in found]
+    return pd.DataFrame(rows, columns=[*_DIFFERENCE, "better"])
+
+
+def difference_texts(paired: comparison.Paired) -> pd.DataFrame:
+    """`Comparison.metrics` as text: whole peaks, three digits of all else, MISSING where there is nothing."""
+    rows = []
+    for row in paired.differences:
+        digits = ".0f" if comparison.METRICS[row.metric].is_count else ".3f"
+        formats = (digits, digits, *[f"+{digits}"] * 3, *[".2f"] * 3)
+        values = (getattr(row, name) for name in _DIFFERENCE[1:])
+        texts = [MISSING if np.isnan(value) else f"{value:{form}}" for value, form in zip(values, formats, strict=True)]
+        rows.append((row.metric, *texts, row.outcome))
     return pd.DataFrame(rows, columns=[*_DIFFERENCE, "better"])
 
 

@@ -46,7 +46,7 @@ def test_every_part_is_there_for_some_runs(others: list[str], five_runs: Path) -
     assert len(settings.columns) == 1 + n_runs
     assert {*map(str, range(n_runs)), "metric"} == set(numbers.columns)
     assert "Runtime, s" in set(numbers["metric"])
-    missing = differences.loc[differences["difference"].isna(), "metric"]
+    missing = differences.loc[differences["difference"] == "-", "metric"]
     assert missing.tolist() == ["False share at FDR 0.05"]  # the look-up accepts nothing at 5 %
     assert any(text.value.startswith("A and B ") or "better: log loss" in text.value for text in app.text)
     assert any("exact McNemar test" in text.value for text in app.text)

@@ -10,7 +10,14 @@ import pytest
 from big_run import big_run
 
 from compassign.queries.calibration import scores
-from compassign.queries.compare import compare, describe, differing_settings, metric_table, metric_texts
+from compassign.queries.compare import (
+    compare,
+    describe,
+    difference_texts,
+    differing_settings,
+    metric_table,
+    metric_texts,
+)
 from compassign.queries.run_folder import Run
 
 pytest_plugins = ["example_runs"]
@@ -112,6 +119,17 @@ def test_each_run_has_its_own_numbers(lookup_run: Run, prior_run: Run) -> None:
         [replace(lookup_run, metrics={"precision": None, "fdr": {"0.05": None}, "runtime_s": 3})]
     ).set_index("metric")
     assert empty[0].isna().all()
+
+
+def test_differences_are_written_with_the_digits_that_are_known(lookup_run: Run, prior_run: Run) -> None:
+    found = compare(lookup_run, prior_run)
+    assert found.paired is not None
+    texts = difference_texts(found.paired).set_index("metric")
+    numbers = found.metrics.set_index("metric")
+    assert texts["better"].tolist() == numbers["better"].tolist()
+    assert texts.loc["log_loss", "low"] == f"{numbers['low']['log_loss']:+.3f}"
+    assert texts.loc["accepted_0.05", "b"] == f"{numbers['b']['accepted_0.05']:.0f}"
+    assert texts.loc["false_share_0.05", "difference"] == "-"
 
 
 def test_runs_that_share_no_scored_peak_say_so(lookup_run: Run) -> None:

@@ -131,23 +131,30 @@ def _show_map(shown: pd.DataFrame, picked: pd.DataFrame) -> None:
     )
 
 
+def _show_peaks(run: Run, peaks: pd.DataFrame, shown: pd.DataFrame, key: str) -> None:
+    """The table, and bars or map beside it."""
+    if not len(shown):
+        st.info("No peak fits this filter. Widen it to see peaks again.", icon=":material/filter_alt_off:")
+        return
+    table, panels = st.columns([6, 5], gap="medium")
+    with table:
+        cut = f"; the table has the first {MAX_ROWS}" if len(shown) > MAX_ROWS else ""
+        st.caption(f"{len(shown)} of {len(peaks)} peaks{cut}. Select rows to see them beside the table.")
+        selected = _show_table(shown, key)
+    with panels:
+        _show_panels(run, peaks, shown, selected)
+
+
 def show() -> None:
     """Show the page."""
     begin("Peaks")
     run, peaks = choose_run("Peaks", "Every peak of the run, what it probably is, and how sure that is.")
     wanted = _ask_filter(peaks)
     shown = filter_peaks(peaks, wanted)
-    if len(shown):
-        table, panels = st.columns([6, 5], gap="medium")
-        with table:
-            cut = f"; the table has the first {MAX_ROWS}" if len(shown) > MAX_ROWS else ""
-            st.caption(f"{len(shown)} of {len(peaks)} peaks{cut}. Select rows to see them beside the table.")
-            selected = _show_table(shown, f"table {run.run_id} {wanted}")
-        with panels:
-            _show_panels(run, peaks, shown, selected)
-    else:
-        st.info("No peak fits this filter. Widen it to see peaks again.", icon=":material/filter_alt_off:")
-    show_peak(run, shown["peak_id"].tolist())
+    above = st.container()
+    show_peak(run, shown["peak_id"].tolist())  # first: who steps from peak to peak waits for no big figure
+    with above:
+        _show_peaks(run, peaks, shown, f"table {run.run_id} {wanted}")
 
 
 show()

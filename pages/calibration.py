@@ -98,19 +98,20 @@ def _show_reliability(run: Run, written_ns: int) -> None:
     )
     with right:
         _show_numbers(found.numbers)
-        _show_groups(run, written_ns, target)
+    _show_groups(run, written_ns, target)
 
 
 def _show_numbers(numbers: pd.DataFrame) -> None:
-    st.markdown("**How far off**", help="On the peaks of the figure. Lower is better, but for discrimination.")
+    meanings = zip(numbers["label"], numbers["meaning"], strict=True)
+    st.markdown("**How far off**", help="\n".join(f"- {label}: {meaning}." for label, meaning in meanings))
     text = partial(st.column_config.TextColumn, alignment="right")
     st.dataframe(
         numbers,
         height="content",
         hide_index=True,
-        column_order=["label", "value", "interval", "if_calibrated", "meaning"],
+        column_order=["label", "value", "interval", "if_calibrated"],
         column_config={
-            "label": st.column_config.TextColumn("Number", width=110),
+            "label": st.column_config.TextColumn("Number"),
             "value": text("Value", width=60),
             "interval": text("95 % interval", width=105, help="Compounds resampled; with 10 compounds or more."),
             "if_calibrated": text(
@@ -118,7 +119,6 @@ def _show_numbers(numbers: pd.DataFrame) -> None:
                 width=65,
                 help="What chance alone shows with as many peaks: the mean if every probability were right.",
             ),
-            "meaning": st.column_config.TextColumn("Meaning", width="large"),
         },
         placeholder=NOTHING,
         alt="Calibration errors",

@@ -24,7 +24,7 @@ RANGES = ("0", "1", "2", "3 to 5", "6 to 10", "11 and more")
 # Numbers of a Summary, as a person calls them, and what each means; all are in squares of, or differences of,
 # probabilities.
 NUMBERS = {
-    "brier": ("Brier score", "mean squared error; miscalibration - discrimination + uncertainty"),
+    "brier": ("Brier score", "mean squared error, 0 to 1: miscalibration - discrimination + uncertainty"),
     "miscalibration": ("Miscalibration", "what right probabilities in the same order would save of it; 0 is best"),
     "discrimination": ("Discrimination", "what the order of the probabilities saves of it; higher is better"),
     "uncertainty": ("Uncertainty", "what one probability for all would get; of the data, not of the model"),

@@ -35,7 +35,7 @@ _SCORES = {
     "brier": "squared error of the probabilities, 0 to 2; lower is better",
     "ece": "mean gap between probability and frequency; lower is better",
 }
-_VIEWS = {"call": "calls", "pair": "pairs of peak and compound", "null": "the null"}
+_VIEWS = {"call": "calls", "pair": "candidates", "null": "the null"}
 _CALIBRATION_NUMBERS = {
     "miscalibration": "miscalibration",
     "discrimination": "discrimination",
@@ -241,15 +241,20 @@ def _views(views: Document) -> RenderableType:
         numbers = [_object(of, key) for of in summaries.values()]
         rows.append((label, *map(_estimate, numbers)))
         if any("if_calibrated" in of and of["if_calibrated"] is not None for of in numbers):
-            rows.append(("  if calibrated", *(_shown(of.get("if_calibrated")) for of in numbers)))
-    rows.append(("curve in its 90 % band", *(_shown(of.get("is_inside_band")) for of in summaries.values())))
+            rows.append(("  if calibrated", *(_probability(of.get("if_calibrated")) for of in numbers)))
+    rows.append(("in its 90 % band", *(_shown(of.get("is_inside_band")) for of in summaries.values())))
     return _table("Calibration of each kind of statement, with 95 % intervals", ("", *summaries), rows)
 
 
 def _estimate(number: Document) -> str:
     if number.get("low") is None:
-        return _shown(number.get("value"))
-    return f"{_shown(number.get('value'))} ({_shown(number['low'])} to {_shown(number.get('high'))})"
+        return _probability(number.get("value"))
+    return f"{_probability(number.get('value'))} ({_probability(number['low'])} to {_probability(number.get('high'))})"
+
+
+def _probability(value: object) -> str:
+    """With as many digits as are known, so that three intervals fit into a line."""
+    return f"{value:.3f}" if isinstance(value, int | float) else MISSING
 
 
 def _sensitivity(settings: Document) -> RenderableType:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Self
 
 import typer
 
@@ -30,7 +30,9 @@ EXIT_COMPLETE, EXIT_FAILED, EXIT_INPUT, EXIT_VERDICT, EXIT_CANCELLED = 0, 1, 2, 
 
 # Commands find these by name when they run, so that `--help` does not wait seconds for the samplers.
 _LOADER, _REPORT, _JOBS = "compassign.data.load", "compassign.report", "compassign.cli_jobs"
-_BACKUP, _COMPARE = "compassign.workspace_backup", "compassign.cli_compare"
+_BACKUP, _COMPARE, _AUDIT = "compassign.workspace_backup", "compassign.cli_compare", "compassign.cli_audit"
+
+Design = Literal["withholding"]
 
 _RUN_HELP = """Assign compounds to peaks: fit a model to a dataset and write probabilities, decisions and metrics.
 
@@ -136,6 +138,21 @@ def compare(
     with _Boundary() as boundary:
         render_comparison: Callable[[Path, list[str]], str] = importlib.import_module(_COMPARE).render_comparison
         typer.echo(render_comparison(output, names))
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def audit(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, or a run folder.")],
+    design: Annotated[
+        Design, typer.Option("--design", help="withholding: five fits, each without a tenth of the labelled compounds.")
+    ] = "withholding",
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
+) -> None:
+    """Repeat a run without compounds that are known to be there: how many of their peaks are accepted as others."""
+    with _Boundary() as boundary:
+        audits: dict[Design, Callable[[Path, str], str]] = importlib.import_module(_AUDIT).AUDITS
+        typer.echo(audits[design](output, name))
     raise typer.Exit(boundary.code)
 
 

@@ -8,29 +8,29 @@ from pathlib import Path
 
 import numpy as np
 
-from compassign.candidates import Candidates, RtPredictions, Windows, add_labelled, build_candidates
 from compassign.config import RunConfig, installed_versions
 from compassign.data.bundled import demo_dataset
 from compassign.data.dataset import Dataset
 from compassign.data.load import load_dataset
 from compassign.data.split import default_label_fraction, split_labels
 from compassign.decisions.compounds import CompoundDecisions, decide_compounds
-from compassign.decisions.fdr import decide
+from compassign.decisions.fdr import Decisions, decide
 from compassign.evaluation.discoveries import compound_truth, with_compounds, with_intervals
 from compassign.evaluation.metrics import FdrLevel, Metrics, Predictions, evaluate
 from compassign.evaluation.views import GROUPS, PeakGroups, build_views, summarise_view
 from compassign.files import written_whole
 from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, combine, judge
 from compassign.inference.fitting import ModelFit, fit
-from compassign.inference.rt_stage import RtStage, run_rt_stage
+from compassign.inference.rt_stage import NO_RESPONSIBILITIES, RtStage, run_rt_stage
 from compassign.models.generative import default_terms
-from compassign.models.problem import AssignmentProblem, build_problem, clamped_calibrants
+from compassign.models.problem import AssignmentProblem
 from compassign.posterior.assignments import SlotProbabilities, compound_probabilities
 from compassign.posterior.joint import JointDraws, JointSampler, Sinks
 from compassign.posterior.predictive import predictive_checks
 from compassign.posterior.responsibilities import mean_probabilities, summarise
 from compassign.posterior.trace import TraceLayout, TraceWriter, write_rt_trace
 from compassign.progress import Progress
+from compassign.question import Question, ask
 from compassign.results import (
     candidates_table,
     compounds_table,
@@ -39,9 +39,7 @@ from compassign.results import (
     write_csv,
     write_json,
 )
-from compassign.units import BoolArray, IntArray
 
-N_SHOWN = 20  # messages of one kind
 JOINT_STREAM = 1  # a stream of its own, so that other draws from the seed stay as they are
 SENSITIVITY_SHARES = (0.05, 0.10, 0.20)
 HEADLINE = ("precision", "recall", "f1", "log_loss", "brier", "ece", "accepted_0.05", "false_share_0.05")
@@ -56,33 +54,16 @@ class RunSummary:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of every model alike: the same candidates, labels and scored peaks.
+def decide_again(visible: Dataset, config: RunConfig, progress: Progress) -> tuple[Decisions, str]:
+    """Take all stages in memory and write nothing: what is decided about each peak, and the verdict.
 
-    dataset : its `labels` are those that the fit sees, clamped calibrants included. scored : ids of the peaks that
-    score it.
-    calibrants : ids of the peaks that trained the RT stage.
+    visible : its labels are those that the fit sees. Responsibilities are not judged, parameters are.
     """
-
-    dataset: Dataset
-    candidates: Candidates
-    problem: AssignmentProblem
-    scored: frozenset[str]
-    calibrants: frozenset[str]
-
-    @property
-    def known(self) -> BoolArray:
-        """(n_peaks,) whether a label or calibrant leaves a single option."""
-        labels = self.dataset.labels
-        one = [peak_id in labels and len(labels[peak_id]) <= 1 for peak_id in self.dataset.peaks["peak_id"].tolist()]
-        return np.array(one, dtype=np.bool_)
-
-    @property
-    def known_compounds(self) -> IntArray:
-        """Library indices of the compounds that a label or calibrant names alone."""
-        alone = {name for answer in self.dataset.labels.values() if len(answer) == 1 for name in answer}
-        return np.flatnonzero(self.dataset.compounds["compound_id"].isin(alone).to_numpy())
+    rt_stage = run_rt_stage(visible, config.sampler, config.seed, progress)
+    question = ask(visible, rt_stage.predictions, frozenset(), config, progress)
+    fitted = fit(question.problem, config, progress)
+    predictions, _ = _score(question, mean_probabilities(fitted.source), config.alpha)
+    return predictions.decisions, _verdict(fitted, rt_stage, NO_RESPONSIBILITIES, config).verdict
 
 
 def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
@@ -111,29 +92,6 @@ def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
     with progress.stage("results"):
         verdict = _verdict(fitted, rt_stage, posterior.check, config)
         return _write_results(question, fitted, posterior, verdict, Output(config, staging / "results", progress))
-
-
-def ask(
-    dataset: Dataset, predictions: RtPredictions, scored: frozenset[str], config: RunConfig, progress: Progress
-) -> Question:
-    """Find the candidates and clamp what is known.
-
-    dataset : its labels are those that the fit may see.
-    """
-    windows = Windows(config.mass_window_ppm, config.rt_window_sd, config.adducts)
-    candidates = build_candidates(dataset, predictions, windows)
-    found = clamped_calibrants(dataset, candidates)
-    clamped = {peak_id: answer for peak_id, answer in found.items() if peak_id not in dataset.labels}
-    labelled = replace(dataset, labels={**clamped, **dataset.labels})
-    candidates, messages = add_labelled(candidates, labelled, predictions)
-    for message in messages[:N_SHOWN]:
-        progress.warn(message)
-    if messages[N_SHOWN:]:
-        progress.warn(f"... and {len(messages) - N_SHOWN} more labels outside the windows")
-    if not candidates.compound.size:
-        progress.warn("no peak has a candidate in the library: every peak is null. Do polarity, masses and units fit?")
-    problem = build_problem(labelled, candidates, predictions, config.unlisted_share)
-    return Question(labelled, candidates, problem, scored - clamped.keys(), frozenset(clamped))
 
 
 @dataclass(frozen=True)

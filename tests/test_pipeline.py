@@ -17,8 +17,9 @@ from compassign.data.dataset import Dataset
 from compassign.data.load import build_dataset
 from compassign.errors import InputError
 from compassign.inference.rt_stage import RtStage
-from compassign.pipeline import Question, RunSummary, ask, execute
+from compassign.pipeline import RunSummary, execute
 from compassign.progress import SilentProgress
+from compassign.question import Question, ask
 
 PEAKS = pd.DataFrame(
     {

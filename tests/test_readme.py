@@ -143,7 +143,7 @@ def test_the_two_commands_come_first() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_flag_in_the_text_exists(page: str) -> None:
-    known = {*FLAGS.values(), "--output", "--config", "--help", "--host", *BENCHMARK_FLAGS}
+    known = {*FLAGS.values(), "--output", "--config", "--help", "--host", "--design", *BENCHMARK_FLAGS}
     assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]*)", text(page))) - known == set()
 
 

@@ -1,0 +1,68 @@
+"""What is asked of every model alike, so that their answers can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from compassign.candidates import Candidates, RtPredictions, Windows, add_labelled, build_candidates
+from compassign.config import RunConfig
+from compassign.data.dataset import Dataset
+from compassign.models.problem import AssignmentProblem, build_problem, clamped_calibrants
+from compassign.progress import Progress
+from compassign.units import BoolArray, IntArray
+
+N_SHOWN = 20  # messages of one kind
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every model alike: the same candidates, labels and scored peaks.
+
+    dataset : its `labels` are those that the fit sees, clamped calibrants included. scored : ids of the peaks that
+    score it.
+    calibrants : ids of the peaks that trained the RT stage.
+    """
+
+    dataset: Dataset
+    candidates: Candidates
+    problem: AssignmentProblem
+    scored: frozenset[str]
+    calibrants: frozenset[str]
+
+    @property
+    def known(self) -> BoolArray:
+        """(n_peaks,) whether a label or calibrant leaves a single option."""
+        labels = self.dataset.labels
+        one = [peak_id in labels and len(labels[peak_id]) <= 1 for peak_id in self.dataset.peaks["peak_id"].tolist()]
+        return np.array(one, dtype=np.bool_)
+
+    @property
+    def known_compounds(self) -> IntArray:
+        """Library indices of the compounds that a label or calibrant names alone."""
+        alone = {name for answer in self.dataset.labels.values() if len(answer) == 1 for name in answer}
+        return np.flatnonzero(self.dataset.compounds["compound_id"].isin(alone).to_numpy())
+
+
+def ask(
+    dataset: Dataset, predictions: RtPredictions, scored: frozenset[str], config: RunConfig, progress: Progress
+) -> Question:
+    """Find the candidates and clamp what is known.
+
+    dataset : its labels are those that the fit may see.
+    """
+    windows = Windows(config.mass_window_ppm, config.rt_window_sd, config.adducts)
+    candidates = build_candidates(dataset, predictions, windows)
+    found = clamped_calibrants(dataset, candidates)
+    clamped = {peak_id: answer for peak_id, answer in found.items() if peak_id not in dataset.labels}
+    labelled = replace(dataset, labels={**clamped, **dataset.labels})
+    candidates, messages = add_labelled(candidates, labelled, predictions)
+    for message in messages[:N_SHOWN]:
+        progress.warn(message)
+    if messages[N_SHOWN:]:
+        progress.warn(f"... and {len(messages) - N_SHOWN} more labels outside the windows")
+    if not candidates.compound.size:
+        progress.warn("no peak has a candidate in the library: every peak is null. Do polarity, masses and units fit?")
+    problem = build_problem(labelled, candidates, predictions, config.unlisted_share)
+    return Question(labelled, candidates, problem, scored - clamped.keys(), frozenset(clamped))

@@ -92,6 +92,16 @@ def test_curve_and_split_agree_with_scikit_learn() -> None:
     assert found.uncertainty.value == pytest.approx(reference, abs=1e-12)
 
 
+def test_split_agrees_with_model_diagnostics() -> None:
+    """Numbers of `decompose` of model-diagnostics 1.5.0, which needs more packages than a test is worth."""
+    probability = [0.1, 0.1, 0.2, 0.2, 0.3, 0.4, 0.4, 0.5, 0.6, 0.6, 0.7, 0.8, 0.8, 0.9, 0.9, 1.0, 0.0]
+    outcome = [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
+    found = look(said(probability, outcome))[1]
+    parts = [one.value for one in (found.miscalibration, found.discrimination, found.uncertainty)]
+    assert parts == pytest.approx([0.021764705882352964, 0.10207612456747406, 0.24913494809688583], abs=1e-12)
+    assert found.brier == pytest.approx(0.16882352941176473, abs=1e-12)
+
+
 def test_bins_agree_with_scikit_learn() -> None:
     statements = world(2, 5000)
     bins = calibration_bins(statements.probability, statements.outcome)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from streamlit.elements.arrow import DataframeStateInput
+
 
 def row_ids(state: Mapping[str, Any], ids: Sequence[str]) -> list[str]:
     """Ids of the selected rows of a table, in the order in which they were picked.
@@ -15,7 +17,7 @@ def row_ids(state: Mapping[str, Any], ids: Sequence[str]) -> list[str]:
     return [ids[row] for row in rows if row < len(ids)]
 
 
-def rows_selected(picked: Sequence[str], ids: Sequence[str]) -> dict[str, Any] | None:
+def rows_selected(picked: Sequence[str], ids: Sequence[str]) -> DataframeStateInput | None:
     """What a table begins with where some of its rows are selected already; ids : of the rows as shown."""
     rows = [ids.index(each) for each in dict.fromkeys(picked) if each in ids]
     return {"selection": {"rows": rows}} if rows else None

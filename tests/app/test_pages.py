@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -276,11 +277,21 @@ def n_accepted(app: AppTest) -> int:
     return int(next(metric.value for metric in app.metric if metric.label == "Accepted peaks"))
 
 
+def noted(calls: list[str], name: str) -> Callable[..., object]:
+    """A query of calibration that writes down each of its calls."""
+    real: Callable[..., object] = getattr(calibration, name)
+
+    def query(*given: object) -> object:
+        calls.append(name)
+        return real(*given)
+
+    return query
+
+
 def test_moving_the_threshold_scores_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
     scored: list[str] = []
     for name in ("reliability", "thresholds"):
-        real = getattr(calibration, name)
-        monkeypatch.setattr(calibration, name, lambda *given, f=real, name=name: scored.append(name) or f(*given))
+        monkeypatch.setattr(calibration, name, noted(scored, name))
     app = open_page("calibration", run=LOOKUP)
     first = list(scored)
     n_before = n_accepted(app)

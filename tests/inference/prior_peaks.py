@@ -78,8 +78,8 @@ class _Design:
 def draw_replication(rng: np.random.Generator, world: World) -> Replication:
     """Draw parameters, an option for every peak by its weight, then mass error and RT by the option's densities."""
     design = _draw_design(rng, world)
-    informed = centring(np.bincount(design.adduct[design.peak], minlength=N_ADDUCTS))
-    truth = draw_parameters(rng, informed)
+    candidates = np.bincount(design.adduct[design.peak], minlength=N_ADDUCTS) * np.exp(ADDUCT_LOG_WEIGHT)
+    truth = draw_parameters(rng, candidates)
     offset, scale = _of_mass(truth, world, design.injection)
     low = np.fmax(offset - world.max_mass_z * scale, -WINDOW_PPM)
     high = np.fmin(offset + world.max_mass_z * scale, WINDOW_PPM)
@@ -96,15 +96,15 @@ def draw_replication(rng: np.random.Generator, world: World) -> Replication:
     at_source = centre + np.hypot(truth["rt_noise_min"], design.rt_pred_sd_min[source]) * rng.standard_t(4, N_PEAKS)
     rt_min = np.where(is_background | is_twin, RT_LAW.rvs(N_PEAKS, random_state=rng), at_source)
     problem = _problem(design, place_ppm, rt_min)
-    return Replication(problem, _as_sampled(truth, problem, informed), is_background | is_twin)
+    return Replication(problem, _as_sampled(truth, problem, candidates), is_background | is_twin)
 
 
-def draw_parameters(rng: np.random.Generator, informed: FloatArray) -> dict[str, FloatArray]:
+def draw_parameters(rng: np.random.Generator, weight: FloatArray) -> dict[str, FloatArray]:
     """Every parameter from its prior, in the order in which they depend on each other; groups and adducts as effects.
 
-    informed : (N_ADDUCTS,) weights with which the effects of adducts sum to zero.
+    weight : (N_ADDUCTS,) of the adducts, with which the effects of adducts sum to zero.
     """
-    axis = informed / np.linalg.norm(informed)
+    axis = weight / np.linalg.norm(weight)
     group_sd, adduct_sd, species_sd = np.exp(rng.normal(np.log(presence.EFFECT_SD), presence.POOL_WIDTH, 3))
     offset_mean = rng.normal(0.0, mass.OFFSET_SD_PPM)
     offset_sd = rng.lognormal(np.log(mass.POOL_OFFSET_PPM), mass.POOL_WIDTH)
@@ -143,15 +143,15 @@ def _without(axis: FloatArray, values: FloatArray) -> FloatArray:
 
 
 def _as_sampled(
-    truth: Mapping[str, FloatArray], problem: AssignmentProblem, informed: FloatArray
+    truth: Mapping[str, FloatArray], problem: AssignmentProblem, weight: FloatArray
 ) -> dict[str, FloatArray]:
     """The truth in the coordinates of the sampler."""
     others = {name: value for name, value in truth.items() if name not in {"group_effect", "adduct_effect"}}
     groups, group = problem.groups_in_play
-    centred = centring(np.bincount(group))
+    centred = centring(np.bincount(group, weights=np.exp(ADDUCT_LOG_WEIGHT)[problem.adduct]))
     group_z = centred * truth["alpha"] + truth["group_effect"][groups] * truth["group_sd"] ** (centred - 1.0)
-    contrasts = zero_sum_basis(informed, 0).T @ truth["adduct_effect"]
-    return {**others, "group_z": group_z, "adduct_z": contrasts * truth["adduct_sd"] ** (informed[1:] - 1.0)}
+    contrasts = zero_sum_basis(weight, 0).T @ truth["adduct_effect"]
+    return {**others, "group_z": group_z, "adduct_z": contrasts * truth["adduct_sd"] ** (centring(weight[1:]) - 1.0)}
 
 
 def _draw_design(rng: np.random.Generator, world: World) -> _Design:

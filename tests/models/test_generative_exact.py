@@ -21,8 +21,9 @@ from compassign.models.terms import presence
 
 WINDOW_PPM, SHARE = 10.0, 0.15
 ALPHA, KNOWN_IN = -0.7, 0.8
-GROUP_EFFECT, GROUP_SD, GROUP_CENTRING = (0.45, -1.08), 0.9, (4 / 6, 2 / 4)  # of 4 and of 2 slots
-ADDUCT_WEIGHT, ADDUCT_SD, HALF_CENTRED_SLOTS = (3 / 5, 3 / 5), 0.81, 2.0  # of 3 slots each
+GROUP_EFFECT, GROUP_SD, HALF_CENTRED = (0.45, -1.08), 0.9, 2.0
+ADDUCT_WEIGHT, ADDUCT_SD = (3.0, 3.0 * math.exp(-1.5)), 0.81  # 3 slots each, of which minor ones count for less
+GROUP_WEIGHT = (2.0 + 2.0 * math.exp(-1.5), 1.0 + math.exp(-1.5))
 CONTRAST = -0.33  # the two effects sum to zero when weighted
 ADDUCT_EFFECT = tuple(CONTRAST * side / math.hypot(*ADDUCT_WEIGHT) for side in (-ADDUCT_WEIGHT[1], ADDUCT_WEIGHT[0]))
 SPECIES_EFFECT = (0.24, -0.24)
@@ -103,14 +104,24 @@ def three_peaks() -> AssignmentProblem:
     )
 
 
+def centred(weight: float) -> float:
+    """How far an effect of so many candidates is centred."""
+    return weight / (weight + HALF_CENTRED)
+
+
 VALUES = {
     "alpha": np.array([ALPHA]),
     "group_sd": np.array([GROUP_SD]),
     "group_z": np.array(
-        [[c * ALPHA + effect * GROUP_SD ** (c - 1) for c, effect in zip(GROUP_CENTRING, GROUP_EFFECT, strict=True)]]
+        [
+            [
+                centred(weight) * ALPHA + effect * GROUP_SD ** (centred(weight) - 1)
+                for weight, effect in zip(GROUP_WEIGHT, GROUP_EFFECT, strict=True)
+            ]
+        ]
     ),
     "adduct_sd": np.array([ADDUCT_SD]),
-    "adduct_z": np.array([[CONTRAST * ADDUCT_SD ** (ADDUCT_WEIGHT[1] - 1)]]),
+    "adduct_z": np.array([[CONTRAST * ADDUCT_SD ** (centred(ADDUCT_WEIGHT[1]) - 1)]]),
     "species_effect": np.array([SPECIES_EFFECT]),
     "known_in_effect": np.array([KNOWN_IN]),
     "mass_offset_ppm": np.array([OFFSET_PPM]),
@@ -121,7 +132,7 @@ VALUES = {
 
 
 def test_responsibilities_equal_enumeration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence, "HALF_CENTRED_SLOTS", HALF_CENTRED_SLOTS)
+    monkeypatch.setattr(presence, "HALF_CENTRED", HALF_CENTRED)
     problem, terms, peaks = three_peaks(), default_terms(), slice(0, 3)
     found = peak_posterior(problem, terms, term_evidence(problem, terms, VALUES, peaks), peaks)
     expected, log_likelihood = enumerated()

@@ -176,12 +176,17 @@ def test_one_adduct_with_all_the_weight_is_the_reference_itself() -> None:
 
 def test_effects_have_their_prior_whatever_the_centring(monkeypatch: pytest.MonkeyPatch) -> None:
     """The density of the sampled variable is that of the effect, times what the change of variable stretches."""
-    monkeypatch.setattr(presence, "HALF_CENTRED_SLOTS", 2.0)
+    monkeypatch.setattr(presence, "HALF_CENTRED", 2.0)
     problem, alpha, sd = tiny_problem(), -0.4, 0.7
     model = build_generative_model(problem, TERMS)
     given = {model["alpha"]: np.array(alpha), model["group_sd"]: np.array(sd), model["adduct_sd"]: np.array(sd)}
-    n_slots = {"group_z": np.bincount(problem.groups_in_play[1]), "adduct_z": np.bincount(problem.adduct)[1:]}
-    for (name, count), mean in zip(n_slots.items(), (alpha, 0.0), strict=True):
+    minor = np.exp(-1.5)
+    expected = np.where(problem.adduct == 0, 1.0, minor)
+    counts = {
+        "group_z": np.bincount(problem.groups_in_play[1], weights=expected),
+        "adduct_z": np.bincount(problem.adduct)[1:] * minor,
+    }
+    for (name, count), mean in zip(counts.items(), (alpha, 0.0), strict=True):
         z, centred = np.linspace(-1.0, 1.3, count.size), count / (count + 2.0)
         density = function(list(given), pm.logp(model[name], z), on_unused_input="ignore", mode="FAST_COMPILE")
         found = density(*given.values())

@@ -23,15 +23,15 @@ EFFECT_SD = 1.0  # typical pooled SD: a factor of e between two species, groups 
 POOL_WIDTH = 0.5  # log-normal, so that the pooled SDs stay off zero, where effects form a funnel
 KNOWN_IN_MEAN, KNOWN_IN_SD = 1.0, 1.0  # listed for the species: e times as likely, to be learned
 MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
-HALF_CENTRED_SLOTS = 300.0  # most candidates are nearly certain or nearly excluded, and tell little of their presence
+HALF_CENTRED = 100.0  # main-ion candidates; most are nearly certain or nearly excluded, and tell little of an effect
 
 
 class Presence:
     """eta = alpha + species + isobar group + adduct (+ known_in) effects, partially pooled.
 
-    Adduct effects sum to zero when weighted by what their candidates tell of them: unweighted, or against one
-    reference, they would tie alpha to adducts that hardly any peak informs. Some groups and adducts have hundreds of
-    candidates, others one: each effect is centred as far as its candidates inform it.
+    Adduct effects sum to zero when weighted by their candidates, minor ones counting for less: unweighted, they would
+    tie alpha to adducts that hardly any peak informs. Some groups and adducts have hundreds of candidates, others one:
+    each effect is centred as far as its candidates inform it.
     Source: Papaspiliopoulos, Roberts & Skold 2007, A General Framework for the Parametrization of Hierarchical Models.
     """
 
@@ -119,18 +119,18 @@ def _adduct_prior(problem: AssignmentProblem) -> FloatArray:
 
 def _group_centring(problem: AssignmentProblem) -> FloatArray:
     """(n_groups,)."""
-    return centring(np.bincount(problem.groups_in_play[1]))
+    return centring(_candidates(problem, problem.groups_in_play[1]))
 
 
 def _adduct_contrasts(problem: AssignmentProblem) -> tuple[FloatArray, FloatArray]:
     """Centring of every contrast, (n_adducts - 1,), and their effects on the adducts, (n_adducts, n_adducts - 1)."""
-    weight, reference = centring(_slots_per_adduct(problem)), _reference_adduct(problem)
-    return np.delete(weight, reference), zero_sum_basis(weight, reference)
+    weight, reference = _candidates(problem, problem.adduct), _reference_adduct(problem)
+    return np.delete(centring(weight), reference), zero_sum_basis(weight, reference)
 
 
-def centring(n_slots: IntArray) -> FloatArray:
+def centring(n_candidates: FloatArray) -> FloatArray:
     """How much the candidates of an effect say beside its prior: 1, it is sampled as itself; 0, in units of its SD."""
-    return n_slots / (n_slots + HALF_CENTRED_SLOTS)
+    return n_candidates / (n_candidates + HALF_CENTRED)
 
 
 def zero_sum_basis(weight: FloatArray, reference: int) -> FloatArray:
@@ -152,12 +152,13 @@ def _contrast_names(problem: AssignmentProblem) -> list[str]:
 
 def _reference_adduct(problem: AssignmentProblem) -> int:
     """Row of the main ion with the most slots, or of the adduct with the most where no ion is a main one."""
-    return int(np.lexsort((_slots_per_adduct(problem), _is_main(problem)))[-1])
+    n_slots = np.bincount(problem.adduct, minlength=len(problem.adduct_names))
+    return int(np.lexsort((n_slots, _is_main(problem)))[-1])
 
 
-def _slots_per_adduct(problem: AssignmentProblem) -> IntArray:
-    """(n_adducts,)."""
-    return np.bincount(problem.adduct, minlength=len(problem.adduct_names))
+def _candidates(problem: AssignmentProblem, effect: IntArray) -> FloatArray:
+    """Candidates of each effect, a minor adduct counting as far as it is expected; effect : (n_slots,) index."""
+    return np.bincount(effect, weights=np.exp(_adduct_prior(problem))[problem.adduct])
 
 
 def _is_main(problem: AssignmentProblem) -> BoolArray:

@@ -93,8 +93,9 @@ def why_unscored(run: Run) -> str:
 def _is_scored(run: Run, truth: Answers) -> BoolArray:
     """(n_peaks,) whether the truth is known and the fit did not see it."""
     peaks = run.peaks
-    seen = peaks["is_labelled"] | peaks["is_calibrant"]
-    return (peaks["peak_id"].isin(truth.keys()) & ~seen).to_numpy(dtype=np.bool_)
+    seen = (peaks["is_labelled"] | peaks["is_calibrant"]).to_numpy(dtype=np.bool_)
+    has_truth = np.array([peak_id in truth for peak_id in peaks["peak_id"].tolist()], dtype=np.bool_)
+    return np.asarray(has_truth & ~seen)
 
 
 def scores(run: Run) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def test_the_order_of_peaks_does_not_matter_and_no_peak_is_surer(peaks: list[dic
         assert probability == max(peak[compound] for peak in peaks if compound in peak)
 
 
-def isomer_pairs(rng: np.random.Generator, n_pairs: int) -> tuple[FloatArray, FloatArray]:
+def isomer_pairs(rng: np.random.Generator, n_pairs: int) -> tuple[FloatArray, BoolArray]:
     """Pairs of isomers of which one is present, with evidence of a pair that all its ten peaks share.
 
     Returns the calibrated probability of the first, and whether it is present.

@@ -78,7 +78,8 @@ class _Design:
 def draw_replication(rng: np.random.Generator, world: World) -> Replication:
     """Draw parameters, an option for every peak by its weight, then mass error and RT by the option's densities."""
     design = _draw_design(rng, world)
-    candidates = np.bincount(design.adduct[design.peak], minlength=N_ADDUCTS) * np.exp(ADDUCT_LOG_WEIGHT)
+    adduct = design.adduct[design.peak]
+    candidates = np.bincount(adduct, weights=np.exp(ADDUCT_LOG_WEIGHT)[adduct], minlength=N_ADDUCTS)
     truth = draw_parameters(rng, candidates)
     offset, scale = _of_mass(truth, world, design.injection)
     low = np.fmax(offset - world.max_mass_z * scale, -WINDOW_PPM)

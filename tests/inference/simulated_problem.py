@@ -70,8 +70,9 @@ def simulate_peaks(
     slots = _draw_slots(rng, n_peaks)
     group_effect = truth["group_sd"] * rng.normal(size=N_GROUPS)
     eta = truth["alpha"] + group_effect[slots.group] + np.where(slots.adduct == 0, 0.0, MINOR_ADDUCT)
-    weight = np.bincount(slots.adduct) * np.where(np.arange(N_ADDUCTS) == 0, 1.0, np.exp(MINOR_ADDUCT))
-    adduct_effect = zero_sum_basis(weight, 0) @ (truth["adduct_sd"] ** (1.0 - centring(weight[1:])) * truth["adduct_z"])
+    candidates = np.bincount(slots.adduct, weights=np.where(slots.adduct == 0, 1.0, np.exp(MINOR_ADDUCT)))
+    contrasts = truth["adduct_sd"] ** (1.0 - centring(candidates[1:])) * truth["adduct_z"]
+    adduct_effect = zero_sum_basis(candidates, 0) @ contrasts
     eta = eta + adduct_effect[slots.adduct] + truth["species_effect"][slots.species]
     weight = np.exp(eta + truth["known_in_effect"] * slots.is_known_in)
     chosen, is_background, is_twin = _draw_options(rng, slots, weight)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from compassign.decisions.compounds import compounds_accepted_at, decide_compounds
 from compassign.decisions.fdr import q_values
 from compassign.posterior.assignments import CompoundProbabilities
-from compassign.units import FloatArray, IntArray
+from compassign.units import BoolArray, FloatArray, IntArray
 
 NONE: IntArray = np.array([], dtype=np.int64)
 

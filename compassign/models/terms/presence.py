@@ -119,12 +119,14 @@ def _adduct_prior(problem: AssignmentProblem) -> FloatArray:
 
 def _group_centring(problem: AssignmentProblem) -> FloatArray:
     """(n_groups,)."""
-    return centring(_candidates(problem, problem.groups_in_play[1]))
+    groups, group = problem.groups_in_play
+    return centring(_candidates(problem, group, groups.size))
 
 
 def _adduct_contrasts(problem: AssignmentProblem) -> tuple[FloatArray, FloatArray]:
     """Centring of every contrast, (n_adducts - 1,), and their effects on the adducts, (n_adducts, n_adducts - 1)."""
-    weight, reference = _candidates(problem, problem.adduct), _reference_adduct(problem)
+    weight = _candidates(problem, problem.adduct, len(problem.adduct_names))
+    reference = _reference_adduct(problem)
     return np.delete(centring(weight), reference), zero_sum_basis(weight, reference)
 
 
@@ -156,9 +158,9 @@ def _reference_adduct(problem: AssignmentProblem) -> int:
     return int(np.lexsort((n_slots, _is_main(problem)))[-1])
 
 
-def _candidates(problem: AssignmentProblem, effect: IntArray) -> FloatArray:
+def _candidates(problem: AssignmentProblem, effect: IntArray, n_effects: int) -> FloatArray:
     """Candidates of each effect, a minor adduct counting as far as it is expected; effect : (n_slots,) index."""
-    return np.bincount(effect, weights=np.exp(_adduct_prior(problem))[problem.adduct])
+    return np.bincount(effect, weights=np.exp(_adduct_prior(problem))[problem.adduct], minlength=n_effects)
 
 
 def _is_main(problem: AssignmentProblem) -> BoolArray:

@@ -29,7 +29,7 @@ from compassign.units import FloatArray
 EARLY_MIN, LATE_MIN = 4.0, 9.0
 LOG_NOISE_MIN = float(np.log(0.3))
 N_PEAKS = 24
-SETTINGS = SamplerConfig(draws=500, tune=500, chains=4)
+SETTINGS = SamplerConfig(draws=1000, tune=1000, chains=4)
 COMPOUNDS = np.array(["leucine", "isoleucine"], dtype=np.str_)
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recovery")]

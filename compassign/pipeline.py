@@ -123,7 +123,9 @@ def _responsibilities(
         if fitted.draws is not None:
             writer.add_posterior({name: fitted.draws.values[name] for name in fitted.hyperparameters})
             writer.add_energy(fitted.draws.energy)
-        sampler = JointSampler(candidates, np.random.default_rng([config.seed, JOINT_STREAM]))
+        sampler = JointSampler(
+            candidates.offsets, candidates.compound, np.random.default_rng([config.seed, JOINT_STREAM])
+        )
         sinks = Sinks((writer, sampler))
         slots, check = summarise(fitted.source, layout.peak_id, layout.slot_compound, sinks, progress.advance)
     return Posterior(slots, check, sampler.draws())
@@ -153,7 +155,7 @@ def _write_results(
     dataset, candidates, config = question.dataset, question.candidates, output.config
     predictions, metrics = _score(question, posterior.slots, config.alpha)
     decisions = predictions.decisions
-    compounds, levels = _score_compounds(question, posterior.slots, metrics, config.alpha)
+    compounds, levels = _score_compounds(question, predictions, metrics)
     metrics = replace(metrics, fdr=with_intervals(levels, decisions, posterior.joint))
     is_calibrant = dataset.peaks["peak_id"].isin(question.calibrants).to_numpy(dtype=np.bool_)
     is_labelled = question.problem.is_labelled & ~is_calibrant
@@ -231,14 +233,13 @@ def _calibration(question: Question, predictions: Predictions, metrics: Metrics,
 
 
 def _score_compounds(
-    question: Question, probabilities: SlotProbabilities, metrics: Metrics, alpha: float
+    question: Question, predictions: Predictions, metrics: Metrics
 ) -> tuple[CompoundDecisions, dict[str, FdrLevel]]:
     """Decide about every compound, and add to each limit what it accepts of them."""
-    dataset = question.dataset
-    options = compound_probabilities(question.candidates, probabilities)
-    decisions = decide_compounds(options, question.known_compounds, alpha)
-    names = (dataset.peaks["peak_id"].tolist(), dataset.compounds["compound_id"].tolist())
-    is_true = compound_truth(options, decisions, names, dataset.truth)
+    options = predictions.compounds
+    decisions = decide_compounds(options, question.known_compounds, predictions.decisions.alpha)
+    names = (predictions.peak_id, predictions.compound_id)
+    is_true = compound_truth(options, decisions, names, question.dataset.truth)
     return decisions, with_compounds(metrics.fdr, decisions, is_true)
 
 

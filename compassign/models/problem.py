@@ -67,6 +67,18 @@ class AssignmentProblem:
         groups, slot = np.unique(self.isobar_group, return_inverse=True)
         return groups, slot.astype(np.int64)
 
+    @cached_property
+    def slots_of_groups(self) -> IntArray:
+        """(n_groups, n_adducts) how many slots each isobar group in play has as each adduct."""
+        (groups, slot), n_adducts = self.groups_in_play, len(self.adduct_names)
+        counted = np.bincount(slot * n_adducts + self.adduct, minlength=groups.size * n_adducts)
+        return counted.reshape(groups.size, n_adducts)
+
+    @cached_property
+    def slots_of_adducts(self) -> IntArray:
+        """(n_adducts,) how many slots each adduct has."""
+        return np.bincount(self.adduct, minlength=len(self.adduct_names))
+
     @property
     def n_peaks(self) -> int:
         """Number of peaks, those without a slot included."""

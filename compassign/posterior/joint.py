@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from compassign.candidates import Candidates
 from compassign.posterior.responsibilities import BlockSink, peak_blocks
 from compassign.units import BoolArray, FloatArray, IntArray
 
@@ -68,13 +67,16 @@ class JointSampler:
     chance that its probabilities speak of.
     """
 
-    def __init__(self, candidates: Candidates, rng: np.random.Generator) -> None:
-        """Begin without peaks; rng : only this uses it, so that other results do not depend on it."""
-        self._candidates = candidates
+    def __init__(self, offsets: IntArray, slot_compound: IntArray, rng: np.random.Generator) -> None:
+        """Begin without peaks.
+
+        offsets, slot_compound : the ragged slots and the library index of each. rng : only this uses it, so that other
+        results do not depend on it.
+        """
+        self._offsets, self._slot_compound = offsets, slot_compound
         self._rng = rng
-        self._compound, self._column = np.unique(candidates.compound, return_inverse=True)
-        n_peaks = candidates.offsets.size - 1
-        self._rank = np.zeros((N_JOINT, n_peaks), dtype=np.uint16)
+        self._compound, self._column = np.unique(slot_compound, return_inverse=True)
+        self._rank = np.zeros((N_JOINT, offsets.size - 1), dtype=np.uint16)
         self._absent = np.ones((N_JOINT, self._compound.size), dtype=np.float32)
 
     def write(self, peaks: slice, offsets: IntArray, slot: FloatArray, null: FloatArray) -> None:
@@ -87,7 +89,7 @@ class JointSampler:
 
     def _draw(self, peaks: slice, slot: FloatArray) -> None:
         """Draw the sources of peaks that are few enough; slot : (N_JOINT, n_slots)."""
-        offsets = self._candidates.offsets
+        offsets = self._offsets
         first = offsets[peaks.start : peaks.stop] - offsets[peaks.start]
         n_slots = np.diff(offsets[peaks.start : peaks.stop + 1])
         column = self._column[offsets[peaks.start] : offsets[peaks.stop]]
@@ -113,8 +115,8 @@ class JointSampler:
     def draws(self) -> JointDraws:
         """All of them; after every peak was written."""
         return JointDraws(
-            offsets=self._candidates.offsets,
-            slot_compound=self._candidates.compound,
+            offsets=self._offsets,
+            slot_compound=self._slot_compound,
             rank=self._rank,
             compound=self._compound,
             absent=self._absent.mean(axis=0, dtype=np.float64),

@@ -9,7 +9,6 @@ import pytest
 from drawn_source import Drawn, draw_source
 from scipy.stats import binom
 
-from compassign.candidates import Candidates
 from compassign.posterior import joint, responsibilities
 from compassign.posterior.joint import N_JOINT, JointDraws, JointSampler
 from compassign.posterior.responsibilities import peak_blocks
@@ -19,21 +18,8 @@ SIZES = [3, 0, 2, 1, 0, 4, 2]
 COMPOUND = np.array([0, 0, 4, 0, 2, 2, 1, 2, 4, 4, 1, 2], dtype=np.int64)  # of each slot; a compound may have two
 
 
-def candidates_of(drawn: Drawn, compound: IntArray) -> Candidates:
-    n_slots = compound.size
-    return Candidates(
-        offsets=drawn.source.offsets,
-        compound=compound,
-        adduct=np.zeros(n_slots, dtype=np.int64),
-        adduct_names=("[M+H]+",),
-        ppm_error=np.zeros(n_slots),
-        rt_z=np.zeros(n_slots),
-        mass_window_ppm=15.0,
-    )
-
-
 def sample(drawn: Drawn, compound: IntArray, seed: int = 0) -> JointDraws:
-    sampler = JointSampler(candidates_of(drawn, compound), np.random.default_rng(seed))
+    sampler = JointSampler(drawn.source.offsets, compound, np.random.default_rng(seed))
     source = drawn.source
     for peaks in peak_blocks(source.offsets, source.n_chains * source.n_draws):
         block = source.block(peaks)

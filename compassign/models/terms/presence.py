@@ -92,11 +92,11 @@ class Presence:
 
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
         """NumPy reference of `contribution`."""
-        _, group = problem.groups_in_play
         adduct = problem.adduct[slots]
-        alpha, centring = values["alpha"][:, None], _group_centring(problem)
-        effect = values["group_sd"][:, None] ** (1.0 - centring) * (values["group_z"] - centring * alpha)
-        eta = alpha + _adduct_prior(problem)[adduct] + effect[:, group[slots]]
+        groups, group = np.unique(problem.groups_in_play[1][slots], return_inverse=True)  # few of all
+        alpha, centring = values["alpha"][:, None], _group_centring(problem, groups)
+        effect = values["group_sd"][:, None] ** (1.0 - centring) * (values["group_z"][:, groups] - centring * alpha)
+        eta = alpha + _adduct_prior(problem)[adduct] + effect[:, group]
         if "adduct_z" in values:
             centring, basis = _adduct_contrasts(problem)
             effect = (values["adduct_sd"][:, None] ** (1.0 - centring) * values["adduct_z"]) @ basis.T
@@ -117,16 +117,14 @@ def _adduct_prior(problem: AssignmentProblem) -> FloatArray:
     return np.where(_is_main(problem), 0.0, MINOR_ADDUCT_LOG_WEIGHT)
 
 
-def _group_centring(problem: AssignmentProblem) -> FloatArray:
-    """(n_groups,)."""
-    groups, group = problem.groups_in_play
-    return centring(_candidates(problem, group, groups.size))
+def _group_centring(problem: AssignmentProblem, groups: IntArray | slice = slice(None)) -> FloatArray:
+    """(n_groups,) of some of the groups in play, all unless given."""
+    return centring(problem.slots_of_groups[groups] @ _expected(problem))
 
 
 def _adduct_contrasts(problem: AssignmentProblem) -> tuple[FloatArray, FloatArray]:
     """Centring of every contrast, (n_adducts - 1,), and their effects on the adducts, (n_adducts, n_adducts - 1)."""
-    weight = _candidates(problem, problem.adduct, len(problem.adduct_names))
-    reference = _reference_adduct(problem)
+    weight, reference = problem.slots_of_adducts * _expected(problem), _reference_adduct(problem)
     return np.delete(centring(weight), reference), zero_sum_basis(weight, reference)
 
 
@@ -154,13 +152,12 @@ def _contrast_names(problem: AssignmentProblem) -> list[str]:
 
 def _reference_adduct(problem: AssignmentProblem) -> int:
     """Row of the main ion with the most slots, or of the adduct with the most where no ion is a main one."""
-    n_slots = np.bincount(problem.adduct, minlength=len(problem.adduct_names))
-    return int(np.lexsort((n_slots, _is_main(problem)))[-1])
+    return int(np.lexsort((problem.slots_of_adducts, _is_main(problem)))[-1])
 
 
-def _candidates(problem: AssignmentProblem, effect: IntArray, n_effects: int) -> FloatArray:
-    """Candidates of each effect, a minor adduct counting as far as it is expected; effect : (n_slots,) index."""
-    return np.bincount(effect, weights=np.exp(_adduct_prior(problem))[problem.adduct], minlength=n_effects)
+def _expected(problem: AssignmentProblem) -> FloatArray:
+    """(n_adducts,) how much a candidate counts as each adduct: as far as that is expected before any data."""
+    return np.exp(_adduct_prior(problem))
 
 
 def _is_main(problem: AssignmentProblem) -> BoolArray:

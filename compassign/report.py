@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compassign.errors import InputError
+from compassign.evaluation.views import NUMBERS
 
 METRICS_FILE = Path("results", "assignment_metrics.json")
 RECORD_FILE = Path("results", "run.json")
@@ -36,14 +37,6 @@ _SCORES = {
     "ece": "mean gap between probability and frequency; lower is better",
 }
 _VIEWS = {"call": "calls", "pair": "candidates", "null": "the null"}
-_CALIBRATION_NUMBERS = {
-    "miscalibration": "miscalibration",
-    "discrimination": "discrimination",
-    "uncertainty": "uncertainty",
-    "ece": "plain error",
-    "rms_error": "debiased error",
-    "smooth_error": "smooth error",
-}
 _SAMPLER_NUMBERS = {
     "max_rhat": "largest R-hat of a parameter",
     "max_rhat_responsibilities": "largest R-hat of an uncertain responsibility",
@@ -237,19 +230,21 @@ def _views(views: Document) -> RenderableType:
     if not any(summaries.values()):
         return Text()
     rows = [("statements", *(_shown(of.get("n_statements")) for of in summaries.values()))]
-    for key, label in _CALIBRATION_NUMBERS.items():
-        numbers = [_object(of, key) for of in summaries.values()]
-        rows.append((label, *map(_estimate, numbers)))
-        if any("if_calibrated" in of and of["if_calibrated"] is not None for of in numbers):
-            rows.append(("  if calibrated", *(_probability(of.get("if_calibrated")) for of in numbers)))
+    for key, (label, _) in NUMBERS.items():
+        rows.append((label.lower(), *(_estimate(of.get(key)) for of in summaries.values())))
+        by_chance = [_object(of, key).get("if_calibrated") for of in summaries.values()]
+        if any(value is not None for value in by_chance):
+            rows.append(("  if calibrated", *map(_probability, by_chance)))
     rows.append(("in its 90 % band", *(_shown(of.get("is_inside_band")) for of in summaries.values())))
     return _table("Calibration of each kind of statement, with 95 % intervals", ("", *summaries), rows)
 
 
-def _estimate(number: Document) -> str:
-    if number.get("low") is None:
-        return _probability(number.get("value"))
-    return f"{_probability(number.get('value'))} ({_probability(number['low'])} to {_probability(number.get('high'))})"
+def _estimate(number: object) -> str:
+    """A number, with its interval where it has one."""
+    if not isinstance(number, Mapping):
+        return _probability(number)
+    value, low, high = (_probability(number.get(name)) for name in ("value", "low", "high"))
+    return value if number.get("low") is None else f"{value} ({low} to {high})"
 
 
 def _probability(value: object) -> str:

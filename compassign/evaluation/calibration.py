@@ -15,32 +15,19 @@ from scipy.sparse import csr_array, vstack
 
 from compassign.evaluation.calibration_cells import N_BINS, Cells, bin_of, edges, errors, isotonic, merge
 from compassign.evaluation.comparison import MIN_CLUSTERS
-from compassign.units import BoolArray, FloatArray, IntArray
+from compassign.evaluation.reliability_curve import (
+    N_RESAMPLED,
+    Curve,
+    Statements,
+    curves_by_chance,
+    reliability_curve,
+    sizes_of_all,
+)
+from compassign.units import BoolArray, FloatArray
 
-N_RESAMPLED = 200  # sets of outcomes; the 2.5 % point of an interval to about 1.1 %
-BAND_LEVEL = 0.90  # of all curves of right probabilities lie inside their band, from end to end
 INTERVAL_LEVEL = 0.95
-ROUNDING = 1e-9  # of frequencies of 0 and 1, where a band may have no width
+NO_PAIRS = 1e-9  # up to it, a number of pairs is rounding
 RAISED_BY_CHANCE = frozenset({"miscalibration", "ece", "smooth_error"})
-
-
-@dataclass(frozen=True)
-class Statements:
-    """Statements and what came of them, n in all.
-
-    probability : (n,) 0 to 1. outcome : (n,) 1 true, 0 false; between them where the truth is one of several options
-    that nothing tells apart, each then true by its share. peak : (n,) ascending; statements of one peak exclude each
-    other. cluster : (n,) any numbers; peaks of one cluster may be right or wrong together.
-    """
-
-    probability: FloatArray
-    outcome: FloatArray
-    peak: IntArray
-    cluster: IntArray
-
-    def select(self, is_kept: BoolArray) -> Statements:
-        """Keep some of the statements."""
-        return Statements(**{name: values[is_kept] for name, values in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -55,26 +42,6 @@ class Bins:
     count: list[int]
     mean_probability: list[float | None]
     frequency: list[float | None]
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Reliability without bins (CORP): the isotonic frequency of each probability, and the band of right ones.
-
-    probability : (n_cells,) ascending. frequency : (n_cells,) never falling. low, high : (n_cells,) if all
-    probabilities were right, BAND_LEVEL of all curves would lie between them from end to end.
-    """
-
-    probability: FloatArray
-    frequency: FloatArray
-    low: FloatArray
-    high: FloatArray
-
-    @property
-    def is_inside(self) -> bool:
-        """Whether the whole curve lies in its band."""
-        is_above, is_below = self.frequency >= self.low - ROUNDING, self.frequency <= self.high + ROUNDING
-        return bool((is_above & is_below).all())
 
 
 @dataclass(frozen=True)
@@ -148,19 +115,6 @@ def calibration_error(bins: Bins) -> float | None:
     return sum(gaps) / sum(bins.count) if gaps else None
 
 
-def reliability_curve(statements: Statements, rng: np.random.Generator) -> Curve:
-    """Frequency of each probability by isotonic regression, with a simultaneous consistency band.
-
-    The band resamples outcomes from the probabilities, peaks independently of each other. Below and above the mean it
-    is as wide as the root mean square deviations there, stretched by one factor so that BAND_LEVEL of the resampled
-    curves stay inside everywhere. Sources: Dimitriadis, Gneiting & Jordan 2021, PNAS 118(8); for the stretching,
-    Myllymaki et al. 2017, JRSS B 79:381.
-    """
-    cells = merge(statements.probability)
-    by_chance = _true_by_chance(statements, cells, rng)
-    return _curve(statements, cells, isotonic(_of_all(cells, by_chance), by_chance))
-
-
 def summarise_calibration(statements: Statements, rng: np.random.Generator) -> tuple[Curve, Summary] | None:
     """The curve of `reliability_curve`, the errors and the parts of the Brier score; None without statements.
 
@@ -170,10 +124,9 @@ def summarise_calibration(statements: Statements, rng: np.random.Generator) -> t
     if not statements.probability.size:
         return None
     cells = merge(statements.probability)
-    by_chance = _true_by_chance(statements, cells, rng)
-    fitted = isotonic(_of_all(cells, by_chance), by_chance)
-    curve = _curve(statements, cells, fitted)
-    expected = errors(cells, _of_all(cells, by_chance), by_chance, fitted)
+    by_chance, fitted = curves_by_chance(statements, cells, rng)
+    curve = reliability_curve(statements, cells, fitted)
+    expected = errors(cells, sizes_of_all(cells, by_chance), by_chance, fitted)
     found, resampled = _bootstrap(statements, cells, rng)
     estimates = {
         name: _estimate(
@@ -204,75 +157,6 @@ def _summary(statements: Statements, of: Mapping[str, Estimate], is_inside_band:
         smooth_error=of["smooth_error"],
         is_inside_band=is_inside_band,
     )
-
-
-def _of_all(cells: Cells, true: FloatArray) -> FloatArray:
-    """The sizes of the cells, once for every set of outcomes."""
-    return np.broadcast_to(cells.size, true.shape)
-
-
-def _true_by_chance(statements: Statements, cells: Cells, rng: np.random.Generator) -> FloatArray:
-    """How many statements of each cell are true in N_RESAMPLED worlds where all probabilities are right.
-
-    One statement of a peak, or none, is true: the one on whose stretch of 0 to 1 the peak's random number falls.
-    Returns (N_RESAMPLED, n_cells).
-    """
-    _, first, peak = np.unique(statements.peak, return_index=True, return_inverse=True)
-    summed = np.cumsum(statements.probability)
-    end = summed - (summed[first] - statements.probability[first])[peak]
-    # The first stretch of a peak begins at exactly 0, so that a certain statement is always true.
-    begin = np.where(np.arange(peak.size) == first[peak], 0.0, end - statements.probability)
-    end = np.where(np.arange(peak.size) == first[peak], statements.probability, end)
-    true = np.empty((N_RESAMPLED, cells.size.size))
-    for row in true:
-        number = rng.random(first.size)[peak]
-        row[:] = np.bincount(cells.of[(begin <= number) & (number < end)], minlength=row.size)
-    return true
-
-
-def _curve(statements: Statements, cells: Cells, fitted: FloatArray) -> Curve:
-    """The curve of what happened; fitted : (n_sets, n_cells) curves of right probabilities, for the band."""
-    true = np.bincount(cells.of, weights=statements.outcome, minlength=cells.size.size)[np.newaxis]
-    low, high = _band(cells, fitted)
-    return Curve(cells.probability, isotonic(_of_all(cells, true), true)[0], low, high)
-
-
-def _band(cells: Cells, fitted: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Ends of the band, (n_cells,) each; fitted : (n_sets, n_cells)."""
-    half = fitted.shape[0] // 2
-    # Each half is held against the spread of the other: of its own it would never seem to leave the band.
-    first, second = fitted[:half], fitted[half:]
-    stretch = np.concatenate([_stretch(cells, first, second), _stretch(cells, second, first)])
-    # As in conformal prediction, one more curve is expected than were drawn.
-    level = min(np.ceil(BAND_LEVEL * (stretch.size + 1)) / stretch.size, 1.0)
-    factor = float(np.quantile(stretch, level, method="higher"))
-    middle, down, up = _spread(cells, fitted)
-    return np.maximum(middle - factor * down, 0.0), np.minimum(middle + factor * up, 1.0)
-
-
-def _stretch(cells: Cells, fitted: FloatArray, others: FloatArray) -> FloatArray:
-    """How far the spread of other curves must be stretched to hold each curve, (n_sets,)."""
-    middle, down, up = _spread(cells, others)
-    gap = fitted - middle
-    return np.asarray(np.maximum(_ratio(gap, up), _ratio(-gap, down)).max(axis=1))
-
-
-def _spread(cells: Cells, fitted: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Mean of curves and root mean square deviation below and above it, (n_cells,) each.
-
-    Where no curve strays, a tenth of the error of a share of all statements stands in.
-    """
-    middle = fitted.mean(axis=0)
-    least = 0.1 * np.sqrt(cells.probability * (1.0 - cells.probability) / cells.size.sum())
-    sides = (np.maximum(middle - fitted, 0.0), np.maximum(fitted - middle, 0.0))
-    squares = (_ratio((side**2).sum(axis=0), (side > 0.0).sum(axis=0)) for side in sides)
-    down, up = (np.maximum(np.sqrt(square), least) for square in squares)
-    return middle, down, up
-
-
-def _ratio(part: FloatArray, whole: FloatArray | IntArray) -> FloatArray:
-    """Quotient, 0 where there is nothing to divide by."""
-    return np.asarray(np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0))
 
 
 def _bootstrap(
@@ -323,7 +207,7 @@ def _squared_error(gap: FloatArray, size: FloatArray, gap_squares: FloatArray, s
     probability of a bin as one.
     """
     pairs = size**2 - size_squares
-    has_pairs = pairs > ROUNDING
+    has_pairs = pairs > NO_PAIRS
     product = np.divide(gap**2 - gap_squares, pairs, out=np.zeros(gap.shape), where=has_pairs)
     weight = np.where(has_pairs, size, 0.0)
     total = weight.sum(axis=1)

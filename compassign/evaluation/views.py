@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 
 from compassign.data.dataset import Answers
-from compassign.evaluation.calibration import Statements, Summary, summarise_calibration
+from compassign.evaluation.calibration import Summary, summarise_calibration
 from compassign.evaluation.comparison import cluster_by_truth
 from compassign.evaluation.metrics import PeakScores, Predictions, index_truth, score_peaks, select
+from compassign.evaluation.reliability_curve import Statements
 from compassign.posterior.assignments import peak_of_entry
 from compassign.units import BoolArray, FloatArray, IntArray, StrArray
 

@@ -10,15 +10,9 @@ import pandas as pd
 from compassign.data.dataset import Answers
 from compassign.decisions.fdr import Decisions
 from compassign.evaluation import views
-from compassign.evaluation.calibration import (
-    Curve,
-    Estimate,
-    Statements,
-    Summary,
-    calibration_bins,
-    summarise_calibration,
-)
+from compassign.evaluation.calibration import Estimate, Summary, calibration_bins, summarise_calibration
 from compassign.evaluation.metrics import NULL_CALL, Predictions, score_peaks
+from compassign.evaluation.reliability_curve import Curve, Statements
 from compassign.evaluation.views import NUMBERS, PeakGroups, View, build_views, summarise_groups
 from compassign.posterior.assignments import CompoundProbabilities
 from compassign.queries.peaks import null_probability, option_starts

@@ -13,17 +13,20 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss
 
 from compassign.evaluation.calibration import (
-    N_RESAMPLED,
-    Curve,
-    Statements,
     Summary,
     calibration_bins,
     calibration_error,
-    reliability_curve,
     summarise_calibration,
 )
 from compassign.evaluation.calibration_cells import N_CELLS, N_SMOOTH, merge, smooth_error
 from compassign.evaluation.comparison import MIN_CLUSTERS
+from compassign.evaluation.reliability_curve import (
+    N_RESAMPLED,
+    Curve,
+    Statements,
+    curves_by_chance,
+    reliability_curve,
+)
 from compassign.units import FloatArray
 
 N_WORLDS = 200  # 90 % of them to about 2 %
@@ -152,15 +155,16 @@ def test_smooth_error_of_no_and_of_a_constant_gap() -> None:
     assert smooth_error(np.concatenate([0.0 * flat, flat, -flat])) == pytest.approx([0.0, 0.2, 0.2], abs=1e-4)
 
 
+def is_inside(statements: Statements, seed: int) -> bool:
+    cells = merge(statements.probability)
+    _, by_chance = curves_by_chance(statements, cells, np.random.default_rng(seed))
+    return reliability_curve(statements, cells, by_chance).is_inside
+
+
 @pytest.mark.slow  # 400 worlds of 200 curves each; fewer could not tell 90 % from 80 %
 def test_the_band_holds_right_curves_and_not_sharpened_ones() -> None:
     inside = {
-        temperature: np.mean(
-            [
-                reliability_curve(world(seed, 500, temperature), np.random.default_rng(seed)).is_inside
-                for seed in range(N_WORLDS)
-            ]
-        )
+        temperature: np.mean([is_inside(world(seed, 500, temperature), seed) for seed in range(N_WORLDS)])
         for temperature in (1.0, TEMPERATURE)
     }
     assert 0.85 <= inside[1.0] <= 0.97

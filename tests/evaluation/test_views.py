@@ -7,8 +7,8 @@ import pytest
 
 from compassign.data.dataset import Answers
 from compassign.decisions.fdr import decide
-from compassign.evaluation.calibration import Statements
 from compassign.evaluation.metrics import Predictions
+from compassign.evaluation.reliability_curve import Statements
 from compassign.evaluation.views import MIN_GROUP, PeakGroups, View, build_views, summarise_view
 from compassign.posterior.assignments import CompoundProbabilities
 

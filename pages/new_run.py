@@ -33,6 +33,7 @@ from pages.shared.text import DOT, complain, escaped
 
 _DATA, _MODELS, _PRESET, _TITLE = "run_data", "run_models", "run_preset", "run_title"
 _PREFILLED, _SOURCE = "run_prefilled", "run_source"  # the link that the form was filled from; a dataset of its own
+_LAUNCH = "launch"
 _FORM = "run_form"  # which form is on the screen: one form starts its runs once
 _STARTED = "runs_started"  # form -> ids of the runs that its form started
 _REFUSED = "run_refused"  # why the last launch failed
@@ -161,22 +162,23 @@ def _show_cost(output: Path, found: list[RunConfig], n_peaks: int) -> str:
     return disk_problem(output, costs)
 
 
+def _form() -> str:
+    """Name of the form on the screen; the next one, unless clicked again, where it has started its runs."""
+    form = st.session_state.get(_FORM)
+    if form is None or (form in st.session_state.get(_STARTED, {}) and not st.session_state.get(_LAUNCH)):
+        form = st.session_state[_FORM] = uuid.uuid4().hex
+    return str(form)
+
+
 def _launch(order: Order) -> None:
+    """Start what the form says, and go where it can be watched; a second click follows the first one there."""
     started: dict[str, list[str]] = st.session_state.setdefault(_STARTED, {})
     refusal = launch_once(order, started)
     if refusal:
         st.session_state[_REFUSED] = refusal
-    st.session_state[_FORM] = order.form  # a second click follows the first to the list of runs
-
-
-def _follow() -> None:
-    """Go to the runs that the form on the screen has just started; the next form is another one."""
-    run_ids = st.session_state.get(_STARTED, {}).get(st.session_state.get(_FORM))
-    if run_ids is None:
-        return
-    del st.session_state[_FORM]
-    if run_ids and not st.session_state.get(_REFUSED):
-        st.switch_page("pages/runs.py", query_params={"run": run_ids[0]})
+    if st.session_state.get(_REFUSED):
+        st.rerun()
+    st.switch_page("pages/runs.py", query_params={"run": started[order.form][0]})
 
 
 def _show_started() -> None:
@@ -193,17 +195,14 @@ def _show_started() -> None:
 
 
 def _show_launch(output: Path, found: list[RunConfig], reason: str) -> None:
-    order = Order(
-        st.session_state.setdefault(_FORM, uuid.uuid4().hex),
-        output,
-        found,
-        str(st.session_state.get(_TITLE) or "").strip(),
-        person(),
-    )
+    """The button, heeded in the run that it causes: as a callback it would start what the form said before."""
+    form = _form()
     label = f"Launch {len(found)} runs" if len(found) > 1 else "Launch"
-    st.button(label, type="primary", disabled=bool(reason), on_click=_launch, args=[order], key="launch")
+    is_clicked = st.button(label, type="primary", disabled=bool(reason), key=_LAUNCH)
     if reason:
         st.caption(f"Not yet: {escaped(reason)}")
+    elif is_clicked:
+        _launch(Order(form, output, found, str(st.session_state.get(_TITLE) or "").strip(), person()))
 
 
 def _show_dataset(found: Glance) -> None:
@@ -217,7 +216,6 @@ def show() -> None:
     """Show the page."""
     begin("New run")
     output = output_folder()
-    _follow()
     st.title("New run", help="A run is computed on this machine and goes on when this page is closed.")
     _show_started()
     form, summary = st.columns([3, 2], gap="large")

@@ -28,7 +28,7 @@ def opened(browser: Browser, url: str) -> Iterator[Page]:
         page.goto(url)
         settle(page)
         yield page
-        assert problems == []
+        assert not problems, "\n".join(problems)
 
 
 def settle(page: Page) -> None:

@@ -233,6 +233,26 @@ def test_a_form_starts_its_runs_once_and_the_next_form_its_own(folder: Path) -> 
     assert sorted(row.title for row in rows(folder)) == ["both (lookup)", "both (lookup)", *["both (softmax)"] * 2]
 
 
+def test_what_is_launched_is_what_the_form_says_at_the_click(folder: Path) -> None:
+    """A choice that the page has not been drawn with yet comes in together with the click."""
+    app = open_page("new_run", data="easy")
+    app.button_group(key="run_models").set_value(["lookup"])
+    app.button_group(key="run_preset").set_value("thorough")
+    app.button(key="launch").click().run()
+    (row,) = rows(folder)
+    assert (row.model, row.config["sampler"]["draws"]) == ("lookup", 2000)
+
+
+def test_a_click_that_comes_with_the_last_model_taken_away_starts_nothing_and_the_next_one_does(folder: Path) -> None:
+    app = open_page("new_run", data="easy")
+    app.button_group(key="run_models").set_value([])
+    app.button(key="launch").click().run()
+    assert rows(folder) == []
+    app.button_group(key="run_models").set_value(["lookup"]).run()
+    app.button(key="launch").click().run()
+    assert [row.model for row in rows(folder)] == ["lookup"]
+
+
 def test_several_models_are_several_runs_and_are_linked_afterwards(folder: Path) -> None:
     app = open_page("new_run", data="easy")
     app.button_group(key="run_models").set_value(["lookup", "softmax"]).run()

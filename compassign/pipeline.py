@@ -166,7 +166,7 @@ def _write_results(
     hashes = {name: getattr(dataset, name) for name in ("dataset_hash", "labels_hash", "truth_hash")}
     write_json(hashes, output.folder / "run.json")  # the command adds the configuration and how it was started
     _write_checks(question.problem, fitted, output)
-    sensitivity = _sensitivity(question, fitted, config)
+    sensitivity = _sensitivity(question, fitted, config, metrics)
     document = {
         **asdict(metrics),
         "calibration": _calibration(question, predictions, metrics, config.seed),
@@ -243,14 +243,22 @@ def _score_compounds(
     return decisions, with_compounds(metrics.fdr, decisions, is_true)
 
 
-def _sensitivity(question: Question, fitted: ModelFit, config: RunConfig) -> dict[str, dict[str, float | int | None]]:
-    """Headline numbers under other unlisted shares, with the other parameters held at their posterior."""
+def _sensitivity(
+    question: Question, fitted: ModelFit, config: RunConfig, own: Metrics
+) -> dict[str, dict[str, float | int | None]]:
+    """Headline numbers under other unlisted shares, with the other parameters held at their posterior.
+
+    own : the scores at the run's own share.
+    """
     result: dict[str, dict[str, float | int | None]] = {}
     if fitted.unlisted is None:
         return result
     for share in SENSITIVITY_SHARES:
-        _, metrics = _score(question, mean_probabilities(fitted.unlisted(share)), config.alpha)
-        result[f"{share:g}"] = headline(metrics)
+        if share == config.unlisted_share:
+            result[f"{share:g}"] = headline(own)
+        else:
+            _, metrics = _score(question, mean_probabilities(fitted.unlisted(share)), config.alpha)
+            result[f"{share:g}"] = headline(metrics)
     return result
 
 

@@ -23,6 +23,10 @@ UNIQUE_IDS: Mapping[str, str] = {
 }
 POLARITIES = ("positive", "negative")
 ROLES = ("sample", "pool", "blank")
+AUDIT = "audit"  # labels of a random sample, which no fit trains on
+FREE = "free"  # also the purpose of a label that states none
+PURPOSES = ("active", AUDIT, FREE)
+SKIPPED = "yes"
 OPTION_SEPARATOR = ";"  # between the compounds of a label and between the species of known_in
 
 
@@ -91,6 +95,8 @@ def _integer(name: str, expected: str, check: pa.Check | None = None, required: 
 _NONZERO = "a signed whole number other than 0 (empty = unknown)"
 _ISOTOPE = "a whole number, 0 (monoisotopic) or more"
 _COMPOUND_ID = f"a non-empty text without '{OPTION_SEPARATOR}', which separates compounds in labels"
+_PROBABILITY = "a number above 0, at most 1, with a decimal point"
+_IS_PROBABILITY = pa.Check.in_range(0.0, 1.0, include_min=False, error=_PROBABILITY)
 
 RULES: Mapping[str, tuple[ColumnRule, ...]] = {
     "peaks": (
@@ -138,6 +144,9 @@ RULES: Mapping[str, tuple[ColumnRule, ...]] = {
         _identifier("compound_id", may_be_empty=True),
         _optional_text("annotator"),
         _optional_text("confidence"),
+        _choice("purpose", PURPOSES, required=False),
+        ColumnRule("inclusion_prob", "number", _PROBABILITY, _IS_PROBABILITY, required=False, may_be_empty=True),
+        _choice("skipped", (SKIPPED,), required=False),
     ),
     "truth": (_identifier("peak_id"), _identifier("compound_id", may_be_empty=True)),
 }

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from compassign.data.audit_labels import AuditLabels
+
 Answers = Mapping[str, frozenset[str]]
 """peak_id -> compound_ids that it may be; an empty set says null (nothing in the library)."""
 
@@ -25,8 +27,9 @@ class Dataset:
     calibrants : species, injection ("" = any), compound_id (str), rt_min (float64); may have no rows.
     injections, abundances : as in the files; may have no rows. The abundance columns of injections are float64,
         NaN = not detected.
-    labels : what people said, one entry a labelled peak.
+    labels : what people said, one entry a labelled peak; nothing of the audit.
     label_rows : the statements behind the labels, one row each: peak_id, compound_id, annotator, confidence (str).
+    audit : what people said about a random sample, which no fit trains on.
     truth : for scoring only; None where the dataset has none. Peaks not in it are unknown.
     species_clusters : species -> cluster; every species is present (one cluster "all" unless dataset.toml says more).
     warnings : what the loader had to assume.
@@ -48,3 +51,4 @@ class Dataset:
     meta: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     label_rows: pd.DataFrame = field(default_factory=pd.DataFrame)
+    audit: AuditLabels = field(default_factory=AuditLabels)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from compassign.data.answers import parse_cells
-from compassign.tables import UNIQUE_IDS, contract_columns
+from compassign.tables import FREE, UNIQUE_IDS, contract_columns
 
 MZ_DECIMALS = 5
 RT_DECIMALS = 4
@@ -93,11 +93,19 @@ def dataset_hash(frames: Mapping[str, pd.DataFrame], injection_columns: Sequence
 
 
 def hash_label_rows(rows: pd.DataFrame) -> str:
-    """SHA-256 hex digest of labels: every row's peak_id, compound_id (`A;B` in any order), annotator, confidence."""
+    """SHA-256 hex digest of labels: every row's peak_id, compound_id (`A;B` in any order), annotator, confidence.
+
+    Purposes and what goes with them count only where a row has another than `free`, which is what labels without a
+    purpose are.
+    """
     options = [sorted(named) for named in parse_cells(rows["compound_id"].tolist())]
     confidence = [_confidence(cell) for cell in rows["confidence"].tolist()]
-    cells = zip(rows["peak_id"].tolist(), options, rows["annotator"].tolist(), confidence, strict=True)
-    return _digest({"labels": sorted(cells, key=lambda row: (row[0], row[1], row[2], row[3]))})
+    columns: list[Sequence[object]] = [rows["peak_id"].tolist(), options, rows["annotator"].tolist(), confidence]
+    purposes = [purpose or FREE for purpose in rows["purpose"].tolist()]
+    if any(purpose != FREE for purpose in purposes):
+        probability = [None if math.isnan(value) else f"{value:.9e}" for value in rows["inclusion_prob"].tolist()]
+        columns += [purposes, probability, rows["skipped"].tolist()]
+    return _digest({"labels": sorted(zip(*columns, strict=True), key=lambda row: [str(cell) for cell in row])})
 
 
 def _confidence(cell: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from compassign.data.answers import combine_labels, resolve_truth, stated_answers
+from compassign.data.audit_labels import AuditLabels, collect_audit, complete_labels, is_audit
 from compassign.data.checks import check_abundance_columns, check_references, check_rt_units
 from compassign.data.compounds import complete_compounds, known_in_warnings
 from compassign.data.convert import convert_abundances, convert_table
@@ -20,7 +21,7 @@ from compassign.data.peaks import complete_peaks
 from compassign.data.raw import Findings, RawTable, list_some
 from compassign.data.read import from_frame, read_csv, read_parquet, read_toml
 from compassign.errors import InputError, Place, Problem
-from compassign.tables import REQUIRED_TABLES, TABLE_NAMES, empty_table
+from compassign.tables import FREE, REQUIRED_TABLES, TABLE_NAMES, empty_table
 
 _READERS = {".csv": read_csv, ".parquet": read_parquet}
 
@@ -106,7 +107,8 @@ def _build(sources: _Sources, name: str) -> Dataset:
     findings += text_findings + cluster_findings
     if findings.problems:
         raise InputError(findings.problems)
-    labels, truth, answer_findings = _answers(sources.raws, frames)
+    labels, audit, answer_findings = _labels(sources.raws, frames)
+    truth, truth_findings = _truth(sources.raws, frames)
     full = {table: frames.get(table, empty_table(table)) for table in TABLE_NAMES}
     return Dataset(
         name=name,
@@ -122,8 +124,9 @@ def _build(sources: _Sources, name: str) -> Dataset:
         labels_hash=hash_label_rows(full["labels"]),
         truth_hash=hash_answers(stated_answers(full["truth"])),
         meta=texts,
-        warnings=(findings + answer_findings).warnings,
-        label_rows=full["labels"],
+        warnings=(findings + answer_findings + truth_findings).warnings,
+        label_rows=_training_rows(full["labels"]),
+        audit=audit,
     )
 
 
@@ -147,6 +150,9 @@ def _checked_frames(sources: _Sources) -> tuple[dict[str, pd.DataFrame], tuple[s
     if "peaks" in frames and "compounds" in frames:
         species = frozenset(frames["peaks"]["species"].tolist())
         findings += known_in_warnings(sources.raws["compounds"], frames["compounds"]["known_in"], species)
+    if "labels" in frames:
+        frames["labels"], label_findings = complete_labels(sources.raws["labels"], frames["labels"])
+        findings += label_findings
     columns, column_findings = check_abundance_columns(sources.raws, frames)
     findings += column_findings
     if "abundances" in frames:
@@ -167,17 +173,33 @@ def _convert(table: str, raw: RawTable) -> tuple[pd.DataFrame | None, Findings]:
     return None, findings + Findings(warnings=(f"{raw.file}: found a header and no rows; counts as absent",))
 
 
-def _answers(
-    raws: Mapping[str, RawTable], frames: Mapping[str, pd.DataFrame]
-) -> tuple[Answers, Answers | None, Findings]:
-    labels: Answers = {}
-    truth: Answers | None = None
-    findings = Findings()
-    if "labels" in frames:
-        labels, label_findings = combine_labels(raws["labels"], frames["labels"])
-        findings += label_findings
-    if "truth" in frames:
-        library = frozenset(frames["compounds"]["compound_id"].tolist())
-        truth, truth_findings = resolve_truth(raws["truth"], frames["truth"], library)
-        findings += truth_findings
-    return labels, truth, findings
+def _labels(raws: Mapping[str, RawTable], frames: Mapping[str, pd.DataFrame]) -> tuple[Answers, AuditLabels, Findings]:
+    """What fits may train on, and the audit. A peak of the audit is never trained on, whatever other rows say of it: a
+    label less costs little, a claim that rests on what the fit has seen is false.
+    """
+    if "labels" not in frames:
+        return {}, AuditLabels(), Findings()
+    raw, rows = raws["labels"], frames["labels"]
+    audited = rows[is_audit(rows)]
+    labels, findings = combine_labels(raw, rows[~is_audit(rows)])
+    answers, audit_findings = combine_labels(raw, audited[audited["skipped"] == ""])
+    findings += audit_findings
+    both = [peak_id for peak_id in dict.fromkeys(audited["peak_id"].tolist()) if peak_id in labels]
+    if both:
+        left_out = f"{list_some(both)} are in the audit, so their other rows are not trained on"
+        findings += Findings(warnings=(f"{raw.file}: {left_out}; write purpose `{FREE}` in all to release them",))
+    trained = {peak_id: options for peak_id, options in labels.items() if peak_id not in set(both)}
+    return trained, collect_audit(audited, answers, frames["peaks"]["peak_id"].tolist()), findings
+
+
+def _training_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows about peaks outside the audit, without the columns that tell these apart."""
+    kept = rows[~rows["peak_id"].isin(rows["peak_id"][is_audit(rows)])]
+    return kept.drop(columns=["purpose", "inclusion_prob", "skipped"]).reset_index(drop=True)
+
+
+def _truth(raws: Mapping[str, RawTable], frames: Mapping[str, pd.DataFrame]) -> tuple[Answers | None, Findings]:
+    if "truth" not in frames:
+        return None, Findings()
+    library = frozenset(frames["compounds"]["compound_id"].tolist())
+    return resolve_truth(raws["truth"], frames["truth"], library)

@@ -21,7 +21,7 @@ class Split:
     """The two sides of a dataset's answers.
 
     labels : what a fit may train on: the labels of labels.csv and those drawn from the truth.
-    scored : peaks with a truth that the fit does not see.
+    scored : peaks with a truth that the fit does not see, those of the audit included.
     """
 
     labels: dict[str, frozenset[str]]
@@ -38,7 +38,8 @@ def split_labels(dataset: Dataset, fraction: float, seed: int) -> Split:
 
     fraction : 0 to 1, the share of peaks to draw, met as closely as whole compounds allow, among the peaks of compounds
         and among the null peaks apart. Peaks of one compound, or of compounds that some truth cannot tell apart, stay
-        together; null peaks are drawn one by one. Peaks of labels.csv are neither drawn nor scored.
+        together; null peaks are drawn one by one. Peaks of labels.csv are neither drawn nor scored. Those of the audit
+        are scored, and no peak that shares a compound with one of these is drawn.
     Raises InputError for a fraction outside 0 to 1, a negative seed, or a fraction above 0 without any truth.
     """
     if not 0.0 <= fraction <= 1.0:
@@ -51,8 +52,10 @@ def split_labels(dataset: Dataset, fraction: float, seed: int) -> Split:
         )
     truth = dict(dataset.truth or {})
     unlabelled = {peak_id: truth[peak_id] for peak_id in sorted(truth) if peak_id not in dataset.labels}
-    nulls = [[peak_id] for peak_id, options in unlabelled.items() if not options]
-    compounds = _group_by_compound({peak_id: options for peak_id, options in unlabelled.items() if options})
+    audited = frozenset(dataset.peaks["peak_id"].iloc[dataset.audit.peak])
+    nulls = [[peak_id] for peak_id, options in unlabelled.items() if not options and peak_id not in audited]
+    groups = _group_by_compound({peak_id: options for peak_id, options in unlabelled.items() if options})
+    compounds = [group for group in groups if audited.isdisjoint(group)]
     rng = np.random.default_rng(np.random.SeedSequence([seed, *_hash_words(dataset.dataset_hash)]))
     drawn = [*_draw_groups(compounds, fraction, rng), *_draw_groups(nulls, fraction, rng)]
     labels = dict(dataset.labels) | {peak_id: unlabelled[peak_id] for peak_id in drawn}

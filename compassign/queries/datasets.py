@@ -65,6 +65,7 @@ def _counts(dataset: Dataset) -> dict[str, int]:
         "Injections": dataset.peaks["injection"].nunique(),
         "Calibrants": len(dataset.calibrants),
         "Labelled": len(dataset.labels),
+        "In the audit": dataset.audit.peak.size,
         "With truth": len(dataset.truth or {}),
     }
 

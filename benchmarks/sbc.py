@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "inference"))
-from prior_peaks import N_GROUPS, N_PEAKS, World
+from prior_peaks import World
 from truth_ranks import FALSE_ALARM, N_RANKED, Calibration, calibrate
 
 SEED = 20
@@ -83,11 +83,11 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="60 data sets of each case")
     arguments = parser.parse_args()
     n_replications = 60 if arguments.fast else arguments.replications
-    isolated = measure("isolated", World(), n_replications)
+    world = World()
+    isolated = measure("isolated", world, n_replications)
     overlapping = measure("overlapping", World(neighbour_ppm=NEIGHBOUR_PPM), n_replications)
-    print(
-        f"{n_replications} data sets of {N_PEAKS} peaks, {N_GROUPS} isobar groups; {N_RANKED} ranked draws, seed {SEED}"
-    )
+    size = f"{world.n_peaks} peaks, {world.n_groups} isobar groups"
+    print(f"{n_replications} data sets of {size}; {N_RANKED} ranked draws, seed {SEED}")
     print(f"Alarm where p < {FALSE_ALARM:g} / {len(isolated.rows)}. z: (truth - posterior mean) / posterior SD")
     show(isolated, has_verdict=True)
     show(overlapping, has_verdict=False)

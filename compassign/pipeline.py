@@ -54,8 +54,17 @@ class RunSummary:
     notes: tuple[str, ...] = ()
 
 
-def decide_again(visible: Dataset, config: RunConfig, progress: Progress) -> tuple[Decisions, str]:
-    """Take all stages in memory and write nothing: what is decided about each peak, and the verdict.
+@dataclass(frozen=True)
+class Repeated:
+    """What a run asked and decided about each peak, and its verdict, where nothing is written."""
+
+    question: Question
+    decisions: Decisions
+    verdict: str
+
+
+def decide_again(visible: Dataset, config: RunConfig, progress: Progress) -> Repeated:
+    """Take all stages in memory and write nothing.
 
     visible : its labels are those that the fit sees. Responsibilities are not judged, parameters are.
     """
@@ -63,7 +72,8 @@ def decide_again(visible: Dataset, config: RunConfig, progress: Progress) -> tup
     question = ask(visible, rt_stage.predictions, frozenset(), config, progress)
     fitted = fit(question.problem, config, progress)
     predictions, _ = _score(question, mean_probabilities(fitted.source), config.alpha)
-    return predictions.decisions, _verdict(fitted, rt_stage, NO_RESPONSIBILITIES, config).verdict
+    verdict = _verdict(fitted, rt_stage, NO_RESPONSIBILITIES, config).verdict
+    return Repeated(question, predictions.decisions, verdict)
 
 
 def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:

@@ -18,7 +18,7 @@ from compassign.models.terms import mass, presence, retention
 from compassign.models.terms.presence import centring, zero_sum_basis
 from compassign.units import BoolArray, FloatArray, IntArray
 
-N_PEAKS, N_GROUPS, N_ADDUCTS, N_SPECIES, N_INJECTIONS = 160, 24, 3, 3, 4
+N_ADDUCTS, N_SPECIES, N_INJECTIONS = 3, 3, 4
 WINDOW_PPM, UNLISTED_SHARE, RT_NOISE_MIN = 15.0, 0.1, 0.08
 ADDUCT_LOG_WEIGHT = np.array([0.0, presence.MINOR_ADDUCT_LOG_WEIGHT, presence.MINOR_ADDUCT_LOG_WEIGHT])
 RT_LAW = stats.t(4, loc=10.0, scale=4.0)  # of predictions, background and twins, in minutes
@@ -27,13 +27,17 @@ STUDENT = stats.t(4)
 
 @dataclass(frozen=True)
 class World:
-    """What the peaks are drawn from; the defaults are the model itself.
+    """What the peaks are drawn from; the defaults are the model itself, small enough to be fitted hundreds of times.
 
+    n_peaks, n_groups : of one data set. max_compounds : a group has one compound to so many, equally often.
     mass_scale_factor : the mass errors' scale against the drawn one. has_null : False draws neither background nor
     twins. max_mass_z : peaks with larger mass errors, in scales, are lost unseen. neighbour_ppm : distance of the
     second group of each mass region, None for regions of one group.
     """
 
+    n_peaks: int = 160
+    n_groups: int = 24
+    max_compounds: int = 3
     mass_scale_factor: float = 1.0
     has_null: bool = True
     max_mass_z: float = np.inf
@@ -47,11 +51,19 @@ class World:
 
 @dataclass(frozen=True)
 class Replication:
-    """One data set: the problem, the parameters that it came from, and which peaks are background or twins."""
+    """One data set: the problem, the parameters that it came from, and what made each peak.
+
+    true_compound : (n_peaks,) index, -1 for background and twins.
+    """
 
     problem: AssignmentProblem
     truth: dict[str, FloatArray]
-    is_null: BoolArray
+    true_compound: IntArray
+
+    @property
+    def is_null(self) -> BoolArray:
+        """(n_peaks,) whether the peak is background or a twin."""
+        return self.true_compound < 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ def draw_replication(rng: np.random.Generator, world: World) -> Replication:
     design = _draw_design(rng, world)
     adduct = design.adduct[design.peak]
     candidates = np.bincount(adduct, weights=np.exp(ADDUCT_LOG_WEIGHT)[adduct], minlength=N_ADDUCTS)
-    truth = draw_parameters(rng, candidates)
+    truth = draw_parameters(rng, candidates, world.n_groups)
     offset, scale = _of_mass(truth, world, design.injection)
     low = np.fmax(offset - world.max_mass_z * scale, -WINDOW_PPM)
     high = np.fmin(offset + world.max_mass_z * scale, WINDOW_PPM)
@@ -94,13 +106,17 @@ def draw_replication(rng: np.random.Generator, world: World) -> Replication:
     anywhere = rng.uniform(low - beyond, high + beyond)
     place_ppm = np.where(is_background, anywhere, design.centre_ppm[source] + of_source)
     centre = design.rt_pred_min[source] + truth["rt_drift_min"][design.injection]
-    at_source = centre + np.hypot(truth["rt_noise_min"], design.rt_pred_sd_min[source]) * rng.standard_t(4, N_PEAKS)
-    rt_min = np.where(is_background | is_twin, RT_LAW.rvs(N_PEAKS, random_state=rng), at_source)
+    at_source = centre + np.hypot(truth["rt_noise_min"], design.rt_pred_sd_min[source]) * rng.standard_t(
+        4, world.n_peaks
+    )
+    is_null = is_background | is_twin
+    rt_min = np.where(is_null, RT_LAW.rvs(world.n_peaks, random_state=rng), at_source)
     problem = _problem(design, place_ppm, rt_min)
-    return Replication(problem, _as_sampled(truth, problem, candidates), is_background | is_twin)
+    true_compound = np.where(is_null, -1, design.compound[source])
+    return Replication(problem, _as_sampled(truth, problem, candidates), true_compound)
 
 
-def draw_parameters(rng: np.random.Generator, weight: FloatArray) -> dict[str, FloatArray]:
+def draw_parameters(rng: np.random.Generator, weight: FloatArray, n_groups: int) -> dict[str, FloatArray]:
     """Every parameter from its prior, in the order in which they depend on each other; groups and adducts as effects.
 
     weight : (N_ADDUCTS,) of the adducts, with which the effects of adducts sum to zero.
@@ -115,7 +131,7 @@ def draw_parameters(rng: np.random.Generator, weight: FloatArray) -> dict[str, F
     values = {
         "alpha": rng.normal(presence.ALPHA_MEAN, presence.ALPHA_SD),
         "group_sd": group_sd,
-        "group_effect": rng.normal(0.0, group_sd, N_GROUPS),
+        "group_effect": rng.normal(0.0, group_sd, n_groups),
         "adduct_sd": adduct_sd,
         "adduct_effect": _without(axis, rng.normal(0.0, adduct_sd, N_ADDUCTS)),
         "species_sd": species_sd,
@@ -157,21 +173,22 @@ def _as_sampled(
 
 def _draw_design(rng: np.random.Generator, world: World) -> _Design:
     """Mass region, ion, species and injection of every peak; half of the compounds are predicted well."""
-    group_of_compound = np.repeat(np.arange(N_GROUPS), rng.integers(1, 4, N_GROUPS))
+    n_peaks, n_groups = world.n_peaks, world.n_groups
+    group_of_compound = np.repeat(np.arange(n_groups), rng.integers(1, world.max_compounds + 1, n_groups))
     region_of_compound = group_of_compound // world.groups_per_region
-    n_compounds, n_regions = group_of_compound.size, N_GROUPS // world.groups_per_region
-    region, adduct = rng.permutation(np.arange(N_PEAKS) % n_regions), rng.permutation(np.arange(N_PEAKS) % N_ADDUCTS)
-    species = rng.permutation(np.arange(N_PEAKS) % N_SPECIES)
+    n_compounds, n_regions = group_of_compound.size, n_groups // world.groups_per_region
+    region, adduct = rng.permutation(np.arange(n_peaks) % n_regions), rng.permutation(np.arange(n_peaks) % N_ADDUCTS)
+    species = rng.permutation(np.arange(n_peaks) % N_SPECIES)
     sizes = np.bincount(region_of_compound)[region]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    peak = np.repeat(np.arange(N_PEAKS), sizes)
+    peak = np.repeat(np.arange(n_peaks), sizes)
     first = np.searchsorted(region_of_compound, region)  # compound of each peak's region
     compound = first[peak] + np.arange(peak.size) - offsets[peak]
     group = group_of_compound[compound]
     place = group % world.groups_per_region - (world.groups_per_region - 1) / 2
     return _Design(
         offsets=offsets,
-        injection=rng.permutation(np.arange(N_PEAKS) % N_INJECTIONS),
+        injection=rng.permutation(np.arange(n_peaks) % N_INJECTIONS),
         species=species,
         adduct=adduct,
         peak=peak,
@@ -210,7 +227,8 @@ def _draw_options(
     listed, twin = rng.exponential(size=(2, weight.size)) / weight
     twin *= np.inf if background is None else (1.0 - UNLISTED_SHARE) / UNLISTED_SHARE
     first_listed, first_twin = np.minimum.reduceat(listed, starts), np.minimum.reduceat(twin, starts)
-    first_null = np.full(N_PEAKS, np.inf) if background is None else rng.exponential(size=N_PEAKS) / background
+    n_peaks = starts.size
+    first_null = np.full(n_peaks, np.inf) if background is None else rng.exponential(size=n_peaks) / background
     is_background = first_null < np.fmin(first_listed, first_twin)
     is_twin = ~is_background & (first_twin < first_listed)
     winner = np.fmin(first_listed, first_twin)[design.peak]
@@ -223,7 +241,7 @@ def _problem(design: _Design, place_ppm: FloatArray, rt_min: FloatArray) -> Assi
     ppm_error = place_ppm[design.peak] - design.centre_ppm
     keep = np.abs(ppm_error) <= WINDOW_PPM
     peak, predicted, sd = design.peak[keep], design.rt_pred_min[keep], design.rt_pred_sd_min[keep]
-    sizes = np.bincount(peak, minlength=N_PEAKS)
+    sizes = np.bincount(peak, minlength=rt_min.size)
     return AssignmentProblem(
         offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         peak_of_slot=peak,
@@ -240,8 +258,8 @@ def _problem(design: _Design, place_ppm: FloatArray, rt_min: FloatArray) -> Assi
         log_rt_density=np.asarray(RT_LAW.logpdf(rt_min)),
         is_known_in=design.is_known_in[keep],
         slot_allowed=np.ones(peak.size, dtype=np.bool_),
-        null_allowed=np.ones(N_PEAKS, dtype=np.bool_),
-        is_labelled=np.zeros(N_PEAKS, dtype=np.bool_),
+        null_allowed=np.ones(rt_min.size, dtype=np.bool_),
+        is_labelled=np.zeros(rt_min.size, dtype=np.bool_),
         mass_window_ppm=WINDOW_PPM,
         rt_noise_min=RT_NOISE_MIN,
         unlisted_share=UNLISTED_SHARE,

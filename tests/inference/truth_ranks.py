@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-from prior_peaks import Replication, World, draw_replication
+from prior_fits import fitted_replications
+from prior_peaks import Replication, World
 from scipy import stats
 
 from compassign.config import SamplerConfig
-from compassign.inference.fitting import GenerativeEngine, compile_generative
 from compassign.models.generative import default_terms, hyperparameters, peak_posterior, term_evidence
 from compassign.models.problem import AssignmentProblem
-from compassign.progress import SilentProgress
 from compassign.units import FloatArray, IntArray
 
 FALSE_ALARM = 1e-3  # of a whole check with a right model, over all quantities
@@ -54,22 +52,14 @@ class Calibration:
 def calibrate(world: World, n_replications: int, seed: int) -> Calibration:
     """Draw data sets, fit each, and rank the truths; compiles at the first call of a process."""
     parts, n_divergent = [], 0
-    for index in range(n_replications):
-        rng = np.random.default_rng([seed, index])
-        replication = draw_replication(rng, world)
-        draws = _engine().fit(replication.problem, SETTINGS, index, SilentProgress()).draws
+    for replication, fit, rng in fitted_replications(world, n_replications, SETTINGS, seed):
+        draws = fit.draws
         if draws is None:
             raise TypeError("the generative model was not sampled")
         n_divergent += int(draws.is_divergent.sum())
         parts.append(_compare(replication, {name: value[::THIN] for name, value in draws.flat().items()}, rng))
     names, ranks, z = zip(*parts, strict=True)
     return Calibration(names[0], np.stack(ranks), np.stack(z), n_divergent / (n_replications * SETTINGS.draws))
-
-
-@cache
-def _engine() -> GenerativeEngine:
-    problem = draw_replication(np.random.default_rng(0), World()).problem
-    return compile_generative(problem, default_terms(), seed=0)
 
 
 def _compare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 import zipfile
@@ -31,15 +32,17 @@ MAX_RATIO = 200  # of unpacked to packed size; tables of measurements shrink to 
 _RATIO_FROM_BYTES = 10_000_000  # small files may well be nearly empty
 _SECONDS_PER_MIN = 60.0
 _ENCRYPTED = 0x1  # flag of a zip's entry
+_UNIT = re.compile(r"[(\[][^)\]]*[)\]]\s*$")  # at the end of a column's name
+_SECONDS = re.compile(r"(?<![a-z])(s|sec|secs|second|seconds)(?![a-z])")
 
-# How other programs call our columns, in lower case with blanks, dots and dashes as `_`.
+# How other programs call our columns, in lower case with blanks, dots and dashes as `_` and without units in brackets.
 _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "peak_id": ("id", "peak", "feature", "feature_id", "row_id", "alignment_id", "name", "cluster"),
     "species": ("matrix", "organism", "group", "sample_type", "class", "tissue"),
     "injection": ("sample", "file", "filename", "raw_file", "run"),
     "polarity": ("ion_mode", "mode", "scan_polarity"),
     "mz": ("m/z", "row_m/z", "mzmed", "average_mz", "mass_to_charge", "precursor_mz", "mass"),
-    "rt_min": ("rt", "retention_time", "row_retention_time", "rtmed", "average_rt(min)", "rt_(min)", "time"),
+    "rt_min": ("rt", "retention_time", "row_retention_time", "rtmed", "average_rt", "rt_min", "rt_sec", "time"),
     "intensity": ("area", "height", "peak_area", "peak_height", "maxo", "into", "abundance", "average"),
     "compound_id": ("id", "compound", "hmdb_id", "kegg", "kegg_id", "accession", "database_id"),
     "name": ("compound_name", "metabolite", "metabolite_name", "compound", "common_name"),
@@ -211,4 +214,10 @@ def _check_mapping(file: str, mapping: ColumnMapping, frame: pd.DataFrame) -> No
 
 def _spelled(name: str) -> str:
     """A column's name as the table of other names writes it."""
-    return name.strip().lower().replace(" ", "_").replace(".", "_").replace("-", "_")
+    bare = _UNIT.sub("", name).strip() or name
+    return re.sub(r"[ .-]", "_", bare.strip().lower())
+
+
+def is_in_seconds(column: str) -> bool:
+    """Whether the name of a column says that it holds seconds, as `RT [sec]` does."""
+    return bool(_SECONDS.search(column.lower()))

@@ -13,7 +13,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -24,6 +24,7 @@ from compassign.data.bundled import DIFFICULTIES, demo_dataset
 from compassign.data.dataset import Dataset
 from compassign.data.load import load_dataset
 from compassign.data.raw import show_value
+from compassign.data.regional import rewrite_regional
 from compassign.data.uploads import KNOWN_FILES, refuse_large_tables, unpack
 from compassign.errors import InputError
 from compassign.files import written_whole
@@ -31,6 +32,7 @@ from compassign.files import written_whole
 DATASETS = "datasets"
 REGISTER = "registered.json"
 UPLOADS = ".uploads"
+LEFT_OUT, REWRITTEN = "left_out.json", "rewritten.json"  # notes of an upload, beside its folder
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,58}[A-Za-z0-9_-])?")
 _NAME_RULE = "1 to 60 letters of a to z, digits, blanks, _ - and ., not beginning or ending with a blank or ."
 _TOKEN = re.compile(r"[0-9a-f]{16}")
@@ -63,12 +65,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Upload:
-    """Files that were handed in and are no dataset yet; token : names it in links. left_out : files that are none."""
+    """Files that were handed in and are no dataset yet; token : names it in links.
+
+    left_out : files that are none. rewritten : how files were written that had another form of CSV.
+    """
 
     token: str
     name: str
     folder: Path
     left_out: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
 
     def files(self) -> list[str]:
         """Names of its files."""
@@ -104,15 +110,16 @@ def receive(output: Path, files: Mapping[str, BinaryIO], name: str) -> Upload:
         folder.mkdir(parents=True)
         left_out = _store(files, folder)
         refuse_large_tables(folder)
-        if left_out:
-            (folder.parent / "left_out.json").write_text(json.dumps(left_out), encoding="utf-8")
+        rewritten = _rewrite(folder)
+        _keep_note(folder.parent / LEFT_OUT, left_out)
+        _keep_note(folder.parent / REWRITTEN, rewritten)
     except OSError as error:
         shutil.rmtree(folder.parent, ignore_errors=True)
         raise InputError(f"the upload cannot be kept ({error.strerror}); is there space in {output}?") from error
     except InputError:
         shutil.rmtree(folder.parent, ignore_errors=True)
         raise
-    return Upload(token, name, folder, left_out)
+    return Upload(token, name, folder, left_out, rewritten)
 
 
 def _store(files: Mapping[str, BinaryIO], folder: Path) -> tuple[str, ...]:
@@ -132,7 +139,7 @@ def _store(files: Mapping[str, BinaryIO], folder: Path) -> tuple[str, ...]:
     return ()
 
 
-def replace_files(upload: Upload, files: Mapping[str, BinaryIO]) -> None:
+def replace_files(upload: Upload, files: Mapping[str, BinaryIO]) -> Upload:
     """Put corrected tables in place of those of an upload, or beside them; raises InputError for other files."""
     wrong = [f"{show_value(file)}: expected a table such as peaks.csv" for file in files if file not in KNOWN_FILES]
     if wrong:
@@ -141,6 +148,15 @@ def replace_files(upload: Upload, files: Mapping[str, BinaryIO]) -> None:
         with written_whole(upload.folder / file) as temporary, temporary.open("wb") as target:
             shutil.copyfileobj(content, target)
     refuse_large_tables(upload.folder)
+    changed = replace(upload, rewritten=tuple(dict.fromkeys((*upload.rewritten, *_rewrite(upload.folder)))))
+    _keep_note(upload.folder.parent / REWRITTEN, changed.rewritten)
+    return changed
+
+
+def _rewrite(folder: Path) -> tuple[str, ...]:
+    """Give every CSV file the form of the contract; returns what each had that was in another."""
+    found = {file.name: rewrite_regional(file) for file in sorted(folder.glob("*.csv"))}
+    return tuple(f"{file}: {form}" for file, form in found.items() if form)
 
 
 def list_uploads(output: Path) -> list[Upload]:
@@ -149,7 +165,11 @@ def list_uploads(output: Path) -> list[Upload]:
     for parent in sorted((output / DATASETS / UPLOADS).glob("*"), key=os.path.getmtime):
         folders = _folders(parent)
         if _TOKEN.fullmatch(parent.name) and folders:
-            uploads.append(Upload(parent.name, folders[0].name, folders[0], _left_out(parent)))
+            uploads.append(
+                Upload(
+                    parent.name, folders[0].name, folders[0], *(_note(parent / file) for file in (LEFT_OUT, REWRITTEN))
+                )
+            )
     return uploads
 
 
@@ -212,9 +232,14 @@ def _folders(parent: Path) -> list[Path]:
     return [path for path in sorted(parent.iterdir()) if path.is_dir() and _NAME.fullmatch(path.name)]
 
 
-def _left_out(parent: Path) -> tuple[str, ...]:
+def _keep_note(file: Path, lines: tuple[str, ...]) -> None:
+    if lines:
+        file.write_text(json.dumps(lines), encoding="utf-8")
+
+
+def _note(file: Path) -> tuple[str, ...]:
     try:
-        return tuple(map(str, json.loads((parent / "left_out.json").read_text(encoding="utf-8"))))
+        return tuple(map(str, json.loads(file.read_text(encoding="utf-8"))))
     except (OSError, ValueError):
         return ()
 

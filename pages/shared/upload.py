@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import streamlit as st
 
-from compassign.data.uploads import KNOWN_FILES, ColumnMapping, guess_columns, guess_table, map_columns, missing_columns
+from compassign.data.uploads import (
+    KNOWN_FILES,
+    ColumnMapping,
+    guess_columns,
+    guess_table,
+    is_in_seconds,
+    map_columns,
+    missing_columns,
+)
 from compassign.data.workspace import (
     Source,
     Upload,
@@ -29,7 +37,8 @@ from pages.shared.text import escaped
 
 CONSTANT = "One value for all rows"
 NOT_THERE = "Not in the file"
-SECONDS = "seconds"
+UNITS = MINUTES, SECONDS = ("minutes", "seconds")
+ONE_GROUP = "all"  # species of a dataset that names none
 _N_UPLOADS = "n_uploads"  # gives the upload field a new, empty one
 _KINDS = ["zip", "csv", "parquet", "toml"]
 _IN_A_ROW = 3
@@ -40,6 +49,7 @@ _FORMAT = {
     "is_needed": st.column_config.CheckboxColumn("Needed", width=60, help="Where there is this file at all."),
     "expected": st.column_config.TextColumn("What it holds", width=330),
 }
+REWRITTEN = "Tables that were not in the form of this page, with commas and decimal points, were rewritten:"
 _MORE = "Empty cells and columns that are not needed may be left out; further columns are kept."
 
 
@@ -70,8 +80,9 @@ def _show_format() -> None:
 
 def _ask_upload(output: Path) -> None:
     st.caption(
-        "A zip of the folder, or its tables: peaks.csv and compounds.csv are needed. Columns may have other names; "
-        "you are asked what they are. Units: m/z as measured, masses in Da, retention times in minutes or seconds."
+        "A zip of the folder, or its tables: one of peaks and one of library compounds are needed. Files and columns "
+        "may have other names; you are asked what they are. Commas, semicolons or tabs between cells, decimal points "
+        "or commas. Units: m/z as measured, masses in Da, retention times in minutes or seconds."
     )
     _show_format()
     n_uploads = st.session_state.setdefault(_N_UPLOADS, 0)
@@ -126,9 +137,12 @@ def _ask_path(output: Path) -> None:
         _show(source)
 
 
-def _show(source: Source) -> None:
+def _show(source: Source, rewritten: Sequence[str] = ()) -> None:
+    """Show a new dataset; rewritten : what its files had that were in another form."""
     st.query_params["data"] = source.name
     st.toast("The dataset is valid and was added.")
+    if rewritten:
+        st.toast(escaped(f"{REWRITTEN} {'; '.join(rewritten)}"), icon=":material/info:", duration="long")
     st.rerun()
 
 
@@ -138,7 +152,7 @@ def _try_to_admit(output: Path, upload: Upload) -> None:
         source = admit(output, upload)
     except InputError:
         st.rerun()  # `show_open_uploads` lists the problems
-    _show(source)
+    _show(source, upload.rewritten)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Checking the upload")
@@ -163,15 +177,17 @@ def show_open_uploads(output: Path) -> None:
                     "It is kept here until it is mended or dropped.",
                     icon=":material/error:",
                 )
+                _ask_columns(output, upload)
                 show_problems(problems)
             else:
                 st.info(f"**{escaped(upload.name)}** is valid now.", icon=":material/check:")
-            if upload.left_out:
-                st.caption("Files of the zip that are no part of a dataset were left out:")
-                st.text(", ".join(upload.left_out))
-            for file in upload.files():
-                if file.endswith(".csv"):
-                    _ask_columns(output, upload, file)
+            for about, lines in (
+                ("Files of the zip that are no part of a dataset were left out:", upload.left_out),
+                (REWRITTEN, upload.rewritten),
+            ):
+                if lines:
+                    st.caption(about)
+                    st.text("\n".join(lines))
             _ask_corrected(output, upload)
 
 
@@ -195,39 +211,46 @@ def _ask_corrected(output: Path, upload: Upload) -> None:
 
 def _replace(output: Path, upload: Upload, files: Mapping[str, BinaryIO]) -> None:
     try:
-        replace_files(upload, files)
+        changed = replace_files(upload, files)
     except InputError as error:
         st.error("These files cannot be taken.", icon=":material/error:")
         st.text(str(error))
         return
-    _try_to_admit(output, upload)
+    _try_to_admit(output, changed)
 
 
-def _ask_columns(output: Path, upload: Upload, file: str) -> None:
-    """Ask which column of a file is which of ours, where one that is needed is missing."""
-    columns, missing = missing_columns(upload.folder / file)
-    if not missing:
-        return
+def _ask_columns(output: Path, upload: Upload) -> None:
+    """Ask which column of a file is which of ours, where one that is needed is missing; one button for all files."""
+    mappings: dict[str, ColumnMapping] = {}
+    for file in upload.files():
+        columns, missing = missing_columns(upload.folder / file) if file.endswith(".csv") else ([], [])
+        if missing:
+            with st.expander(f"Which columns of {file} are which?", expanded=True, icon=":material/view_column:"):
+                mappings[file] = _ask_mapping(file, columns, f"{upload.token} {file}")
+    if mappings and st.button("Use these columns", key=f"map {upload.token}", type="primary"):
+        _map(output, upload, mappings)
+
+
+def _ask_mapping(file: str, columns: list[str], key: str) -> ColumnMapping:
+    """Ask for each of our columns of a file; columns : those that the file has."""
     table = Path(file).stem
     guessed = guess_columns(table, columns)
-    with st.expander(f"Which columns of {file} are which?", expanded=True, icon=":material/view_column:"):
-        st.caption(_MORE)
-        mapping: dict[str, str] = {}
-        constants: dict[str, str] = {}
-        seconds: list[str] = []
-        places = [place for _ in RULES[table][::_IN_A_ROW] for place in st.columns(_IN_A_ROW)]
-        for place, rule in zip(places, RULES[table], strict=False):
-            with place:
-                key = f"{upload.token} {file} {rule.name}"
-                chosen = _ask_column(rule, columns, guessed.get(rule.name), key)
-                if chosen == CONSTANT:
-                    constants[rule.name] = st.text_input(f"Value of {rule.name}", key=f"{key} value")
-                elif chosen != NOT_THERE:
-                    mapping[rule.name] = chosen
-                    if rule.name.endswith("_min") and _is_in_seconds(rule, key):
-                        seconds.append(rule.name)
-        if st.button("Use these columns", key=f"map {upload.token} {file}", type="primary"):
-            _map(output, upload, file, ColumnMapping(mapping, constants, frozenset(seconds)))
+    st.caption(_MORE)
+    mapping: dict[str, str] = {}
+    constants: dict[str, str] = {}
+    seconds: list[str] = []
+    places = [place for _ in RULES[table][::_IN_A_ROW] for place in st.columns(_IN_A_ROW)]
+    for place, rule in zip(places, RULES[table], strict=False):
+        with place:
+            chosen = _ask_column(rule, columns, guessed.get(rule.name), f"{key} {rule.name}")
+            if chosen == CONSTANT:
+                given = ONE_GROUP if rule.name == "species" else ""
+                constants[rule.name] = st.text_input(f"Value of {rule.name}", given, key=f"{key} {rule.name} value")
+            elif chosen != NOT_THERE:
+                mapping[rule.name] = chosen
+                if rule.name.endswith("_min") and _is_in_seconds(rule, chosen, f"{key} {rule.name}"):
+                    seconds.append(rule.name)
+    return ColumnMapping(mapping, constants, frozenset(seconds))
 
 
 def _ask_column(rule: ColumnRule, columns: list[str], guessed: str | None, key: str) -> str:
@@ -240,18 +263,22 @@ def _ask_column(rule: ColumnRule, columns: list[str], guessed: str | None, key: 
     return st.selectbox(f"{rule.name}{needed}", options, index=index, key=key, help=about) or NOT_THERE
 
 
-def _is_in_seconds(rule: ColumnRule, key: str) -> bool:
-    unit = st.segmented_control(
-        f"Unit of {rule.name}", ["minutes", SECONDS], default="minutes", required=True, key=f"{key} unit"
-    )
-    return unit == SECONDS
+def _is_in_seconds(rule: ColumnRule, column: str, key: str) -> bool:
+    """The unit of a column, as its name says unless a person knows better."""
+    named = SECONDS if is_in_seconds(column) else MINUTES
+    label = f"Unit of {rule.name}"
+    return st.segmented_control(label, UNITS, default=named, required=True, key=f"{key} unit {column}") == SECONDS
 
 
-def _map(output: Path, upload: Upload, file: str, mapping: ColumnMapping) -> None:
-    try:
-        map_columns(upload.folder / file, mapping)
-    except InputError as error:
+def _map(output: Path, upload: Upload, mappings: Mapping[str, ColumnMapping]) -> None:
+    problems: list[str] = []
+    for file, mapping in mappings.items():
+        try:
+            map_columns(upload.folder / file, mapping)
+        except InputError as error:
+            problems += error.problems
+    if problems:
         st.error("The columns cannot be used like this.", icon=":material/error:")
-        show_problems(error.problems)
+        show_problems(problems)
         return
     _try_to_admit(output, upload)

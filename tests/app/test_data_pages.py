@@ -149,11 +149,24 @@ def test_columns_of_other_names_are_asked_for_and_mapped(folder: Path) -> None:
     assert app.selectbox(key=f"{token} peaks.csv mz").value == "row m/z"
     app.selectbox(key=f"{token} peaks.csv intensity").set_value("Area")
     app.text_input(key=f"{token} peaks.csv species value").set_value("plasma")
-    app.button_group(key=f"{token} peaks.csv rt_min unit").set_value("seconds").run()
+    app.button_group(key=f"{token} peaks.csv rt_min unit row retention time").set_value("seconds").run()
     click(app, "Use these columns")
     assert app.query_params["data"] == "my dataset"
     dataset = list_sources(folder)[0].load()
     assert dataset.peaks[["peak_id", "species", "rt_min", "intensity"]].to_numpy().tolist() == [["1", "plasma", 2.0, 5]]
+
+
+def test_tables_of_a_spreadsheet_with_decimal_commas_need_one_click_more(folder: Path) -> None:
+    peaks = "Feature ID;m/z;RT [sec];Peak Area\n1;132,1019;120,0;5\n"
+    library = f"HMDB ID;Metabolite;Molecular Formula\nile;{HOSTILE};C6H13NO2\n"
+    app = hand_in(open_page("data"), ("features.csv", peaks.encode()), ("library.csv", library.encode()))
+    assert "peaks.csv: semicolons between cells and decimal commas" in shown(app)
+    assert_only_text(app)
+    click(app, "Use these columns")
+    assert app.query_params["data"] == "my dataset"
+    dataset = list_sources(folder)[0].load()
+    assert dataset.peaks[["peak_id", "species", "mz", "rt_min"]].to_numpy().tolist() == [["1", "all", 132.1019, 2.0]]
+    assert dataset.compounds["name"].tolist() == [HOSTILE]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from compassign.data.uploads import (
     ColumnMapping,
     guess_columns,
     guess_table,
+    is_in_seconds,
     map_columns,
     missing_columns,
     refuse_large_tables,
@@ -134,8 +135,17 @@ def test_columns_of_other_programs_are_recognised() -> None:
     expected = {"peak_id": "Row ID", "mz": "row m/z", "rt_min": "row retention time", "intensity": "Peak area"}
     assert guess_columns("peaks", columns) == expected
     assert guess_columns("peaks", ["mz", "m/z"]) == {"mz": "mz"}
+    assert guess_columns("peaks", ["RT [sec]", "Average Mz", "(id)"]) == {"rt_min": "RT [sec]", "mz": "Average Mz"}
     assert guess_table("Library v2.csv") == "compounds"
     assert guess_table("features.csv") == "peaks"
+
+
+@pytest.mark.parametrize(
+    ("column", "is_it"),
+    [("RT [sec]", True), ("rt_s", True), ("Time (s)", True), ("seconds", True), ("RT", False), ("rts", False)],
+)
+def test_a_name_says_whether_a_column_holds_seconds(column: str, is_it: bool) -> None:
+    assert is_in_seconds(column) == is_it
 
 
 def test_missing_columns_are_those_that_are_needed(tmp_path: Path) -> None:

@@ -1,0 +1,200 @@
+"""Whether probabilities of peaks are too sure, or not sure enough, by audit labels, and how to mend them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq, isotonic_regression, minimize_scalar
+from scipy.stats import t as student_t
+
+from compassign.posterior.options import Options
+from compassign.units import BoolArray, FloatArray, IntArray
+
+TEMPERATURES = (0.1, 10.0)  # beyond them, any two probabilities are practically 0 and 1, or equal
+N_GRID = 81  # of log temperature: steps of 6 %, fine enough to find the interval's ends between two of them
+CONFIDENCE = 0.95
+TIE_DECIMALS = 9  # sums that differ by rounding are one probability: their order means nothing
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Peaks and what is true of them, n in all.
+
+    options : of these peaks. is_true : (n_options,) any one of them is right. weight : (n,) 1 / probability of having
+    been drawn. cluster : (n,) any numbers; peaks of one cluster may be right or wrong together.
+    """
+
+    options: Options
+    is_true: BoolArray
+    weight: FloatArray
+    cluster: IntArray
+
+    def take(self, peak: IntArray) -> Judged:
+        """Some of the peaks."""
+        rows = Options(self.options.offsets, self.options.compound, self.is_true.astype(np.float64)).take(peak)
+        return Judged(self.options.take(peak), rows.probability > 0.0, self.weight[peak], self.cluster[peak])
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """The power 1 / value of a peak's probabilities that suits the labels best.
+
+    value : above 1 where the probabilities are too sure, below where not sure enough. low, high : 95 % interval; None
+    where the labels set no end. is_distorted : it leaves out 1. n_labels : that say something about it. n_impossible :
+    whose truth has probability 0 and keeps it at any temperature, left out.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    is_distorted: bool
+    n_labels: int
+    n_impossible: int
+
+
+@dataclass(frozen=True)
+class CallCurve:
+    """Isotonic frequency of right calls: probability and frequency, (n,) each, ascending."""
+
+    probability: FloatArray
+    frequency: FloatArray
+
+
+@dataclass(frozen=True)
+class _Informative:
+    """Options of probability above 0 of the labels that can tell temperatures apart, the peaks numbered anew."""
+
+    log_probability: FloatArray
+    is_true: BoolArray
+    peak: IntArray
+    start: IntArray
+    weight: FloatArray
+    cluster: IntArray
+
+    def at(self, log_temperature: float) -> tuple[float, FloatArray]:
+        """Weighted log likelihood, and each cluster's part of its slope in 1 / temperature, (n_clusters,)."""
+        scaled = self.log_probability * np.exp(-log_temperature)
+        log_all, mean_all = self._summed(scaled)
+        log_true, mean_true = self._summed(np.where(self.is_true, scaled, -np.inf))
+        slope = self.weight * (mean_true - mean_all)
+        return float(self.weight @ (log_true - log_all)), np.bincount(self.cluster, weights=slope)
+
+    def _summed(self, scaled: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Log of the sum of exponentials of each peak, and the mean log probability under these, (n_peaks,) each."""
+        largest = np.maximum.reduceat(scaled, self.start)
+        weight = np.exp(scaled - largest[self.peak])
+        total = np.bincount(self.peak, weights=weight)
+        mean = np.bincount(self.peak, weights=weight * self.log_probability) / total
+        return largest + np.log(total), mean
+
+    def statistic(self, log_temperature: float) -> float:
+        """Studentised slope of the likelihood, 0 at its maximum, falling through it as the temperature rises."""
+        slope = self.at(log_temperature)[1]
+        spread = float(np.sqrt((slope**2).sum()))
+        return float(slope.sum()) / spread if spread > 0.0 else 0.0
+
+
+def fit_temperature(judged: Judged) -> Temperature:
+    """Find the temperature by weighted maximum likelihood, and the temperatures that a test does not reject.
+
+    A label of several compounds counts as their sum. The test is the generalised score test (Boos 1992, American
+    Statistician 46:327) on the sums of each cluster, so that peaks of a compound may depend on each other and weights
+    may differ. Source of the method: Guo, Pleiss, Sun & Weinberger 2017, ICML. Labels that say nothing leave 1.
+    """
+    found, n_impossible = _informative(judged)
+    if found is None:
+        return Temperature(1.0, None, None, is_distorted=False, n_labels=0, n_impossible=n_impossible)
+    grid = np.linspace(np.log(TEMPERATURES[0]), np.log(TEMPERATURES[1]), N_GRID)
+    best = int(np.argmax([found.at(point)[0] for point in grid.tolist()]))
+    near = grid[max(best - 1, 0)], grid[min(best + 1, N_GRID - 1)]
+    log_value = float(minimize_scalar(lambda point: -found.at(point)[0], bounds=near, method="bounded").x)
+    low, high = (_interval_end(found, side) for side in (grid[: best + 1][::-1], grid[best:]))
+    is_distorted = (low is not None and low > 1.0) or (high is not None and high < 1.0)
+    return Temperature(float(np.exp(log_value)), low, high, is_distorted, found.weight.size, n_impossible)
+
+
+def _informative(judged: Judged) -> tuple[_Informative | None, int]:
+    """The labels that can tell temperatures apart, None without any; and how many truths are impossible."""
+    options = judged.options
+    is_possible = options.probability > 0.0
+    n_true = options.sum_by_peak(is_possible & judged.is_true)
+    is_useful = (n_true > 0) & (n_true < options.sum_by_peak(is_possible))
+    kept = is_possible & is_useful[options.peak]
+    if not kept.any():
+        return None, int((n_true == 0).sum())
+    _, start, peak = np.unique(options.peak[kept], return_index=True, return_inverse=True)
+    cluster = np.unique(judged.cluster[is_useful], return_inverse=True)[1]
+    log_probability = np.log(options.probability[kept])
+    informative = _Informative(
+        log_probability, judged.is_true[kept], peak, start, judged.weight[is_useful], cluster.astype(np.int64)
+    )
+    return informative, int((n_true == 0).sum())
+
+
+def _interval_end(found: _Informative, side: FloatArray) -> float | None:
+    """First temperature away from the best one that the test rejects; None where it rejects none.
+
+    side : log temperatures from the best one outwards.
+    """
+    n_clusters = int(found.cluster.max()) + 1
+    if n_clusters < 2:  # noqa: PLR2004  one cluster has no spread
+        return None
+    limit = float(student_t.ppf(0.5 + CONFIDENCE / 2.0, n_clusters - 1))
+
+    def excess(point: float) -> float:
+        return abs(found.statistic(point)) - limit
+
+    before = float(side[0])
+    for point in side[1:].tolist():
+        if excess(point) > 0.0:
+            return float(np.exp(brentq(excess, before, point) if excess(before) < 0.0 else before))
+        before = point
+    return None
+
+
+def tempered(options: Options, temperature: float) -> FloatArray:
+    """Probabilities to the power of 1 / temperature, those of a peak summing to 1 again, (n_options,)."""
+    largest = np.maximum.reduceat(options.probability, options.offsets[:-1])[options.peak]
+    # Relative to the largest of the peak, so that no power underflows in all of them.
+    powered = (options.probability / largest) ** (1.0 / temperature)
+    return np.asarray(powered / options.sum_by_peak(powered)[options.peak])
+
+
+def called_option(options: Options) -> IntArray:
+    """(n_peaks,) the most probable option of each peak; the null leads equals, then the library's order."""
+    return np.lexsort((-options.probability, options.peak))[options.offsets[:-1]]
+
+
+def fit_call_curve(judged: Judged) -> CallCurve:
+    """How often calls of each probability are right, never falling (weighted isotonic regression).
+
+    Source: Zadrozny & Elkan 2002, KDD.
+    """
+    call = called_option(judged.options)
+    said = np.round(judged.options.probability[call], TIE_DECIMALS)
+    probability, of = np.unique(said, return_inverse=True)
+    weight = np.bincount(of, weights=judged.weight)
+    right = np.bincount(of, weights=judged.weight * judged.is_true[call])
+    return CallCurve(probability, isotonic_regression(right / weight, weights=weight).x)
+
+
+def on_curve(options: Options, curve: CallCurve) -> FloatArray:
+    """Give each call the frequency of its probability, straight between those of the curve; (n_options,).
+
+    The other options keep their proportions, or share evenly where all of them had 0. A peak with one option stays.
+    """
+    call = called_option(options)
+    said = options.probability[call]
+    size = np.diff(options.offsets)
+    right = np.where(size > 1, np.interp(said, curve.probability, curve.frequency), said)
+    rest = options.sum_by_peak(options.probability) - said
+    others = np.divide(
+        options.probability,
+        rest[options.peak],
+        out=1.0 / np.maximum(size - 1.0, 1.0)[options.peak],
+        where=rest[options.peak] > 0.0,
+    )
+    result = others * (1.0 - right)[options.peak]
+    result[call] = right
+    return result

@@ -17,6 +17,7 @@ LAYERS = {
     "compassign.config": 0,
     "compassign.tables": 0,
     "compassign.files": 0,
+    "compassign.label_events": 0,
     "compassign.data": 1,
     "compassign.formats": 1,
     "compassign.chemistry": 1,

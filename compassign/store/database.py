@@ -24,6 +24,12 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 """Where SQLite's locks and shared memory do not hold between machines."""
 
+_EXPLAINED = {
+    "database is locked": f"locked by another process for {BUSY_TIMEOUT_S:g} s; nothing was changed, try again",
+    "database or disk is full": "the disk is full; nothing was changed, free some space and try again",
+}
+"""SQLite's words -> what they mean here, where a transaction is all or nothing."""
+
 _LOCK_NUMBER = 20_261_124  # any, but the same in every process
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -86,8 +92,8 @@ def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
         with engine.begin() as connection:
             yield connection
     except SQLAlchemyError as error:
-        reason = getattr(error, "orig", None) or error
-        raise StoreError(f"{engine.url}: {' '.join(str(reason).split())}") from error
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise StoreError(f"{engine.url}: {_EXPLAINED.get(reason, reason)}") from error
 
 
 def pass_alone(connection: sa.Connection) -> None:
@@ -133,7 +139,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate", False)
+    options = connection.get_execution_options()
+    immediate = options.get("immediate", False)
+    if options.get("durable", False):
+        connection.exec_driver_sql("PRAGMA synchronous = FULL")  # on the disk before anybody is told that it is kept
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 

@@ -36,7 +36,7 @@ def test_two_that_start_at_once_migrate_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(migrate, engines))
     with transaction(engines[0]) as connection:
-        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == ["r0002"]
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == ["r0003"]
 
 
 def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     migrate(engine)
     with transaction(engine) as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'r9999'"))
-    with pytest.raises(StoreError, match=r"newer version of compassign \(r9999, this one: r0002\)"):
+    with pytest.raises(StoreError, match=r"newer version of compassign \(r9999, this one: r0003\)"):
         migrate(engine)
 
 

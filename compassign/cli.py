@@ -32,7 +32,7 @@ EXIT_COMPLETE, EXIT_FAILED, EXIT_INPUT, EXIT_VERDICT, EXIT_CANCELLED = 0, 1, 2, 
 _LOADER, _REPORT, _JOBS = "compassign.data.load", "compassign.report", "compassign.cli_jobs"
 _BACKUP, _COMPARE, _AUDIT = "compassign.workspace_backup", "compassign.cli_compare", "compassign.cli_audit"
 
-Design = Literal["withholding"]
+Design = Literal["entrapment", "withholding"]
 
 _RUN_HELP = """Assign compounds to peaks: fit a model to a dataset and write probabilities, decisions and metrics.
 
@@ -145,11 +145,16 @@ def compare(
 def audit(
     name: Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, or a run folder.")],
     design: Annotated[
-        Design, typer.Option("--design", help="withholding: five fits, each without a tenth of the labelled compounds.")
+        Design,
+        typer.Option(
+            "--design",
+            help="entrapment: one fit with added isomers that cannot be present, which bound the false share; "
+            "withholding: five fits, each without a tenth of the labelled compounds.",
+        ),
     ] = "withholding",
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
 ) -> None:
-    """Repeat a run without compounds that are known to be there: how many of their peaks are accepted as others."""
+    """Repeat a run in a way that shows false acceptances, without looking at the truth."""
     with _Boundary() as boundary:
         audits: dict[Design, Callable[[Path, str], str]] = importlib.import_module(_AUDIT).AUDITS
         typer.echo(audits[design](output, name))

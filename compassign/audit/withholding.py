@@ -6,26 +6,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import binomtest
 
+from compassign.audit.intervals import share_of
 from compassign.data.dataset import Answers, Dataset
 from compassign.decisions.fdr import Decisions, accepted_at
 from compassign.errors import InputError
 from compassign.evaluation.metrics import FDR_LEVELS
+from compassign.pipeline import Repeated
 from compassign.units import BoolArray
 
 N_PARTS = 5
 PART = 0.1  # of the labelled compounds are withheld at a time: enough to count, too few to change the fit
 MIN_COMPOUNDS = 10  # so that a part holds one
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class AcceptedShare:
     """What is accepted at one limit of the peaks whose compound was withheld: all of it is false.
 
-    n_accepted : of `n_peaks` peaks. share : of them. low, high : 95 % Clopper-Pearson interval, which takes peaks as
-    independent. n_compounds : with at least one accepted peak.
+    n_accepted : of `n_peaks` peaks. share : of them. low, high : its 95 % interval, which counts compounds where their
+    peaks go together. n_compounds : with at least one accepted peak.
     """
 
     n_accepted: int
@@ -64,19 +64,17 @@ class Part:
     compound: tuple[str, ...]
 
 
-Decide = Callable[[Dataset], tuple[Decisions, str]]
-"""Fits a dataset as the audited run was; returns what is decided, and the verdict."""
-
-
-def audit_withholding(dataset: Dataset, decide: Decide, rng: np.random.Generator) -> WithholdingAudit:
+def audit_withholding(
+    dataset: Dataset, decide: Callable[[Dataset], Repeated], rng: np.random.Generator
+) -> WithholdingAudit:
     """Withhold a tenth of the labelled compounds five times, each another tenth, and fit the rest again.
 
-    dataset : its labels are those that the run saw; its truth is not looked at. Raises InputError where labels name too
-    few compounds.
+    dataset : its labels are those that the run saw; its truth is not looked at. decide : takes the run's stages. Raises
+    InputError where labels name too few compounds.
     """
     parts = list(withhold(dataset, rng))
     found = [decide(part.dataset) for part in parts]
-    return _summarise(parts, [decisions for decisions, _ in found], tuple(verdict for _, verdict in found))
+    return _summarise(parts, [repeated.decisions for repeated in found], tuple(repeated.verdict for repeated in found))
 
 
 def withhold(dataset: Dataset, rng: np.random.Generator) -> Iterator[Part]:
@@ -130,13 +128,12 @@ def _is_other(part: Part, decisions: Decisions) -> BoolArray:
     return np.asarray(~is_given)
 
 
-def _share(is_accepted: BoolArray, compounds: list[str]) -> AcceptedShare:
-    n_accepted = int(is_accepted.sum())
-    interval = binomtest(n_accepted, is_accepted.size).proportion_ci(CONFIDENCE, method="exact")
+def _share(is_accepted: BoolArray, names: list[str]) -> AcceptedShare:
+    found = share_of(is_accepted, np.unique(names, return_inverse=True)[1])
     return AcceptedShare(
-        n_accepted=n_accepted,
-        share=n_accepted / is_accepted.size,
-        low=float(interval.low),
-        high=float(interval.high),
-        n_compounds=len({name for name, accepted in zip(compounds, is_accepted, strict=True) if accepted}),
+        n_accepted=int(is_accepted.sum()),
+        share=found.share,
+        low=found.low,
+        high=found.high,
+        n_compounds=len({name for name, accepted in zip(names, is_accepted, strict=True) if accepted}),
     )

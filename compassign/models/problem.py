@@ -112,7 +112,7 @@ def build_problem(
         offsets=candidates.offsets,
         peak_of_slot=slot_peak,
         compound=candidates.compound,
-        isobar_group=_isobar_groups(dataset.compounds)[candidates.compound],
+        isobar_group=isobar_groups(dataset.compounds)[candidates.compound],
         adduct=slot_adduct,
         species=slot_species,
         injection=slot_injection,
@@ -182,7 +182,7 @@ def _in_play(names: tuple[str, ...], index: IntArray) -> tuple[tuple[str, ...], 
     return tuple(names[i] for i in used), slot.astype(np.int64)
 
 
-def _isobar_groups(compounds: pd.DataFrame) -> IntArray:
+def isobar_groups(compounds: pd.DataFrame) -> IntArray:
     """(n_compounds,) the same number for compounds of the same charge and mass, to 0.1 mDa."""
     keys = np.stack([np.round(compounds["exact_mass"].to_numpy(dtype=np.float64) * 1e4), compounds["charge"]])
     return np.unique(keys, axis=1, return_inverse=True)[1].astype(np.int64)

@@ -26,6 +26,7 @@ _HELP = {
     "Injections": "Instrument runs; mass offset and drift are learned for each.",
     "Calibrants": "Known retention times, which train the retention-time model.",
     "Labelled": "Peaks that people said something about; a fit learns from them.",
+    "In the audit": "Peaks drawn at random whose labels no fit sees; what is claimed about errors rests on them.",
     "With truth": "Peaks with a known answer, which score a run.",
 }
 

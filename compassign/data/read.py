@@ -19,25 +19,28 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _BYTES_SHOWN = 20  # of an undecodable line, before and after the byte at fault
 
 
-def decode_text(file: str, content: bytes) -> tuple[str | None, Findings]:
-    """The text of a UTF-8 file, with or without a byte-order mark; None with the byte and row at fault if it is not."""
-    if content.startswith(_UTF16_MARKS):
+def decode_text(file: str, content: bytes, first_row: int = 1, first_byte: int = 0) -> tuple[str | None, Findings]:
+    """The text of a UTF-8 file, with or without a byte-order mark; None with the byte and row at fault if it is not.
+
+    first_row, first_byte : line number and offset at which the content begins, where it is a part of the file.
+    """
+    if first_byte == 0 and content.startswith(_UTF16_MARKS):
         hint = f"save it as 'CSV UTF-8', or convert it: iconv -f utf-16 -t utf-8 {file}"
         return None, Findings((Problem.at(Place(file, 1), "found UTF-16 text", f"UTF-8; {hint}"),))
     nul = content.find(b"\0")
     if nul >= 0:
-        row = content.count(b"\n", 0, nul) + 1
+        row = content.count(b"\n", 0, nul) + first_row
         hint = "the file is damaged or not a text file; export it again"
-        found = f"found a NUL byte at offset {nul}"
+        found = f"found a NUL byte at offset {first_byte + nul}"
         return None, Findings((Problem.at(Place(file, row), found, f"text; {hint}"),))
     try:
         return content.decode("utf-8").removeprefix("\ufeff"), Findings()
     except UnicodeDecodeError as error:
         start = error.start
-        row = content.count(b"\n", 0, start) + 1
+        row = content.count(b"\n", 0, start) + first_row
         near = content[max(0, start - _BYTES_SHOWN) : start + _BYTES_SHOWN].decode("latin-1")
         hint = f"save it as 'CSV UTF-8', or convert it: iconv -f cp1252 -t utf-8 {file}"
-        found = f"found byte 0x{content[start]:02x} at offset {start}, near {show_value(near)}"
+        found = f"found byte 0x{content[start]:02x} at offset {first_byte + start}, near {show_value(near)}"
         return None, Findings((Problem.at(Place(file, row), found, f"UTF-8 text; {hint}"),))
 
 

@@ -76,7 +76,7 @@ def unpack(archive: BinaryIO, folder: Path) -> tuple[str, ...]:
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if not entry.is_dir()]
-            _refuse_hostile(entries)
+            refuse_hostile(entries, MAX_BYTES, "name a server path")
             wanted = _wanted(entries)
             for name, entry in wanted.items():
                 # reads no more than the size that was stated and checked, and refuses what does not end there
@@ -91,8 +91,11 @@ def unpack(archive: BinaryIO, folder: Path) -> tuple[str, ...]:
     return tuple(entry.filename for entry in entries if entry not in wanted.values() and not _is_clutter(entry))
 
 
-def _refuse_hostile(entries: list[zipfile.ZipInfo]) -> None:
-    """Raise InputError for entries that no honest zip of a dataset has."""
+def refuse_hostile(entries: list[zipfile.ZipInfo], max_bytes: int, instead: str) -> None:
+    """Raise InputError for entries that no honest zip of tables has.
+
+    max_bytes : of all files unpacked. instead : what to do where they are more.
+    """
     if len(entries) > MAX_ENTRIES:
         raise InputError(f"the zip holds {len(entries):,} files, expected at most {MAX_ENTRIES:,}")
     problems = []
@@ -108,8 +111,8 @@ def _refuse_hostile(entries: list[zipfile.ZipInfo]) -> None:
             problems.append(f"the zip's file {shown} has a password, expected none")
         elif entry.file_size > _RATIO_FROM_BYTES and entry.file_size > MAX_RATIO * entry.compress_size:
             problems.append(f"the zip's file {shown} would grow {MAX_RATIO} times and more, which no table does")
-    if sum(entry.file_size for entry in entries) > MAX_BYTES:
-        problems.append(f"the zip's files are larger than {MAX_BYTES // 1_000_000:,} MB together: name a server path")
+    if sum(entry.file_size for entry in entries) > max_bytes:
+        problems.append(f"the zip's files are larger than {max_bytes // 1_000_000:,} MB together: {instead}")
     if problems:
         raise InputError(problems)
 

@@ -1,0 +1,90 @@
+"""Tables of text in parts that fit into memory: separators, byte-order mark, quotes and line ends are found out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from itertools import islice, pairwise
+from pathlib import Path
+
+from compassign.data.read import decode_text
+from compassign.errors import InputError, Place, Problem
+from compassign.formats.layout import Record
+
+_SEPARATORS = ("\t", ";", ",")  # in the order of trust: decimal commas stand in tables with other separators
+_MIN_CELLS = 3  # of a row of a table: id, m/z and retention time
+_BLOCK_BYTES = 1_000_000
+_MAX_LINE_BYTES = 8_000_000  # ten thousand samples with 20 characters each are 200,000
+_N_SNIFFED = 40  # lines in which a table must begin
+
+
+def text_records(path: Path) -> Iterator[Record]:
+    """The rows of a text file with their line numbers; rows without any content are passed over.
+
+    Raises InputError for what is no text in UTF-8, lines of more than 8 MB and quotes that do not close; a cell may
+    have 131,072 characters, the limit of Python's csv.
+    """
+    separator = _find_separator(path)
+    lines = _lines(path)
+    # a tab-separated export quotes nothing: there a quote is a part of a name, such as 5"-methyl
+    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    reader = csv.reader(lines, delimiter=separator, strict=True, quoting=quoting)
+    start = 1
+    try:
+        for cells in reader:
+            if any(cells):
+                yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as error:
+        expected = "cells of at most 131,072 characters, and every quote (\") closed"
+        raise InputError([Problem.at(Place(path.name, start), f"cannot be split into cells ({error})", expected)]) from error
+
+
+def _find_separator(path: Path) -> str:
+    """The separator under which two lines first have the same number of cells, at least three; a comma if none has."""
+    lines = [line for line in islice(_lines(path), _N_SNIFFED) if line.strip()]
+    found: list[tuple[int, int]] = []
+    for trust, separator in enumerate(_SEPARATORS):
+        widths = [_width(line, separator) for line in lines]
+        pairs = (at for at, (one, next_one) in enumerate(pairwise(widths)) if one == next_one >= _MIN_CELLS)
+        found += [(at, trust) for at in pairs][:1]
+    return _SEPARATORS[min(found)[1]] if found else ","
+
+
+def _width(line: str, separator: str) -> int:
+    try:
+        return len(next(csv.reader([line], delimiter=separator), []))
+    except csv.Error:
+        return 0
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a file, decoded part by part; raises InputError with the byte at fault."""
+    row, offset = 1, 0
+    for block in _blocks(path):
+        text, findings = decode_text(path.name, block, row, offset)
+        if text is None:
+            raise InputError(findings.problems)
+        yield from io.StringIO(text, newline="")
+        row += block.count(b"\n")
+        offset += len(block)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, cut at line ends."""
+    pending = b""
+    row = 1
+    with path.open("rb") as file:
+        while chunk := file.read(_BLOCK_BYTES):
+            pending += chunk
+            cut = pending.rfind(b"\n") + 1
+            if cut:
+                yield pending[:cut]
+                row += pending.count(b"\n", 0, cut)
+                pending = pending[cut:]
+            elif len(pending) > _MAX_LINE_BYTES:
+                found = f"found a line of more than {_MAX_LINE_BYTES:,} bytes"
+                raise InputError([Problem.at(Place(path.name, row), found, "a table, one feature a line")])
+    if pending:
+        yield pending

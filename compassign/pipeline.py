@@ -16,6 +16,7 @@ from compassign.data.split import default_label_fraction, split_labels
 from compassign.decisions.compounds import CompoundDecisions, decide_compounds
 from compassign.decisions.fdr import Decisions, decide
 from compassign.evaluation.discoveries import compound_truth, with_compounds, with_intervals
+from compassign.evaluation.elpd import leave_one_out
 from compassign.evaluation.metrics import FdrLevel, Metrics, Predictions, evaluate
 from compassign.evaluation.views import GROUPS, PeakGroups, build_views, summarise_view
 from compassign.files import written_whole
@@ -23,9 +24,9 @@ from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, combi
 from compassign.inference.fitting import ModelFit, fit
 from compassign.inference.rt_stage import NO_RESPONSIBILITIES, RtStage, run_rt_stage
 from compassign.models.generative import default_terms
-from compassign.models.problem import AssignmentProblem
 from compassign.posterior.assignments import SlotProbabilities, compound_probabilities
 from compassign.posterior.joint import JointDraws, JointSampler, Sinks
+from compassign.posterior.pointwise import is_predicted, log_likelihoods
 from compassign.posterior.predictive import predictive_checks
 from compassign.posterior.responsibilities import mean_probabilities, summarise
 from compassign.posterior.trace import TraceLayout, TraceWriter, write_rt_trace
@@ -34,6 +35,7 @@ from compassign.question import Question, ask
 from compassign.results import (
     candidates_table,
     compounds_table,
+    elpd_table,
     headline,
     peak_assignments_table,
     write_csv,
@@ -175,7 +177,7 @@ def _write_results(
     write_csv(compounds_table(dataset, candidates, posterior.joint, compounds), output.folder / "compounds.csv")
     hashes = {name: getattr(dataset, name) for name in ("dataset_hash", "labels_hash", "truth_hash")}
     write_json(hashes, output.folder / "run.json")  # the command adds the configuration and how it was started
-    _write_checks(question.problem, fitted, output)
+    _write_checks(question, fitted, output)
     sensitivity = _sensitivity(question, fitted, config, metrics)
     document = {
         **asdict(metrics),
@@ -201,13 +203,16 @@ def _write_results(
     return RunSummary(verdict.verdict, {name: numbers[name] for name in HEADLINE}, notes)
 
 
-def _write_checks(problem: AssignmentProblem, fitted: ModelFit, output: Output) -> None:
-    """Check a sampled generative model against its data; no other model says how data come about."""
+def _write_checks(question: Question, fitted: ModelFit, output: Output) -> None:
+    """Check a sampled generative model against its data, and leave each peak out; no other says how data come about."""
     if output.config.model != "generative" or fitted.draws is None:
         return
+    problem, terms, values = question.problem, default_terms(), fitted.draws.flat()
     rng = np.random.default_rng(output.config.seed)
-    checks = predictive_checks(problem, default_terms(), fitted.draws.flat(), rng)
-    write_json(checks, output.folder / "predictive_checks.json")
+    write_json(predictive_checks(problem, terms, values, rng), output.folder / "predictive_checks.json")
+    is_left_out = is_predicted(problem)
+    found = leave_one_out(log_likelihoods(problem, terms, values)[:, is_left_out])
+    write_csv(elpd_table(question.dataset, is_left_out, found), output.folder / "elpd.csv")
 
 
 def _score(question: Question, probabilities: SlotProbabilities, alpha: float) -> tuple[Predictions, Metrics]:

@@ -16,6 +16,7 @@ from compassign.candidates import Candidates, group_by_compound, peak_of_slot
 from compassign.data.dataset import Dataset
 from compassign.decisions.compounds import CompoundDecisions
 from compassign.decisions.fdr import Decisions
+from compassign.evaluation.elpd import LeftOut
 from compassign.evaluation.metrics import Metrics
 from compassign.files import written_whole
 from compassign.posterior.assignments import SlotProbabilities
@@ -116,6 +117,17 @@ def compounds_table(
 def _names(names: pd.Series[str] | tuple[str, ...], index: IntArray) -> npt.NDArray[np.object_]:
     """Name of each index; "" for -1, which is the last of the extended list."""
     return np.append(np.asarray(names, dtype=object), "")[index]
+
+
+def elpd_table(dataset: Dataset, is_left_out: BoolArray, found: LeftOut) -> pd.DataFrame:
+    """One row a peak: what is expected of it from all others (`elpd.csv`); NaN for a peak that is not left out.
+
+    is_left_out : (n_peaks,). found : of those peaks alone.
+    """
+    table = pd.DataFrame({"peak_id": dataset.peaks["peak_id"].to_numpy(), "elpd": np.nan, "khat": np.nan})
+    table.loc[is_left_out, "elpd"] = found.elpd
+    table.loc[is_left_out, "khat"] = found.khat
+    return table
 
 
 def headline(metrics: Metrics) -> dict[str, float | int | None]:

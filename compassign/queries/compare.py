@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from compassign.evaluation import comparison
+from compassign.evaluation.elpd import ElpdDifference, describe_elpd
 from compassign.evaluation.metrics import NULL_CALL
 from compassign.queries.calibration import scores, why_unscored
+from compassign.queries.elpd import elpd_difference, why_no_elpd
 from compassign.queries.run_folder import Run
 
 METRICS = ("precision", "recall", "f1", "top1", "log_loss", "brier", "ece")
@@ -27,6 +29,7 @@ class Comparison:
 
     unpaired : why the runs cannot be compared peak by peak, "" if they can. unscored : why no peak scores both, "" if
         some do. settings : the settings that differ: setting, a, b.
+    elpd : how both predict each peak from the others, which needs no truth; None where no_elpd says why not.
     paired : what the peaks that score both runs say; None where there are none.
     metrics : `paired` as a table, one row a metric; the columns of `compassign.evaluation.comparison.Difference` and
         better (`A`, `B`, `equal`, or "" where none is sure). No rows where nothing is paired.
@@ -38,6 +41,8 @@ class Comparison:
 
     unpaired: str
     unscored: str
+    elpd: ElpdDifference | None
+    no_elpd: str
     settings: pd.DataFrame
     paired: comparison.Paired | None
     metrics: pd.DataFrame
@@ -69,9 +74,13 @@ def compare(run_a: Run, run_b: Run) -> Comparison:
     paired_a, paired_b = score_a.loc[both], score_b.loc[both]
     peaks = _side_by_side(run_a, run_b, paired_a, paired_b)
     paired = _paired(run_a, paired_a, paired_b) if len(both) else None
+    no_elpd = why_no_elpd(run_a, run_b)
+    elpd = None if no_elpd else elpd_difference(run_a, run_b)
     return Comparison(
         unpaired=unpaired,
         unscored="" if len(both) else _why_none(run_a, run_b),
+        elpd=elpd,
+        no_elpd=no_elpd or ("" if elpd else "no peak could be left out"),
         settings=differing_settings([run_a, run_b]).set_axis(["setting", "a", "b"], axis=1),
         paired=paired,
         metrics=_metrics(paired),
@@ -84,17 +93,33 @@ def compare(run_a: Run, run_b: Run) -> Comparison:
 
 
 def describe(found: Comparison, name_a: str = "A", name_b: str = "B") -> list[str]:
-    """Say what the paired peaks show: the verdict, and the peaks that one run alone calls right; else why not."""
+    """Say what the paired peaks show: verdict, peaks that one run alone calls right, ELPD; else why not."""
     if found.unpaired:
         return [f"{name_a} and {name_b} cannot be compared peak by peak: {found.unpaired}"]
     if found.paired is None:
-        return [f"{name_a} and {name_b} cannot be compared: {found.unscored}"]
+        return [
+            f"{name_a} and {name_b} have no scores to compare: {found.unscored}",
+            _describe_elpd(found, name_a, name_b),
+        ]
     test = found.paired.mcnemar
     return [
         comparison.verdict(found.paired, name_a, name_b),
         f"{name_a} alone is right at {test.only_a} peaks, {name_b} alone at {test.only_b} (exact McNemar test, "
         f"peaks taken as independent: p = {test.p_value:.2g})",
+        _describe_elpd(found, name_a, name_b),
     ]
+
+
+def _describe_elpd(found: Comparison, name_a: str, name_b: str) -> str:
+    """The leave-one-out comparison, or why there is none."""
+    if found.elpd is None:
+        return f"{name_a} and {name_b} are not compared by leave-one-out prediction (ELPD): {found.no_elpd}"
+    caution = (
+        ". Their unlisted shares differ, and which fits the tails of the retention times is not which is true"
+        if "unlisted_share" in found.settings["setting"].to_numpy()
+        else ""
+    )
+    return f"{describe_elpd(found.elpd, name_a, name_b)}{caution}"
 
 
 def why_unpaired(run_a: Run, run_b: Run) -> str:

@@ -19,6 +19,7 @@ from compassign.queries.run_folder import (
     CANDIDATES_FILE,
     CHECKS_FILE,
     COMPOUNDS_FILE,
+    ELPD_FILE,
     METRICS_FILE,
     Run,
 )
@@ -100,12 +101,14 @@ def run_files(run: Run, with_people: bool = True) -> list[ExportFile]:
 
     checks = document("predictive_checks", "Whether the data are like the fitted model's.", run.path / CHECKS_FILE)
     compounds = table("compounds", "Which compounds are in the data, by their best peak.", run.path / COMPOUNDS_FILE)
+    elpd = table("elpd", "How well each peak is predicted from all others.", run.path / ELPD_FILE)
     files = [
         table(
             "peak_assignments", "What each peak was called, how surely, and the decision.", run.path / ASSIGNMENTS_FILE
         ),
         table("candidates", "Every candidate of every peak, with its evidence.", run.path / CANDIDATES_FILE),
         *([compounds] if (run.path / COMPOUNDS_FILE).is_file() else []),
+        *([elpd] if (run.path / ELPD_FILE).is_file() else []),
         document("assignment_metrics", "Verdict, scores and sampler statistics.", run.path / METRICS_FILE),
         *([checks] if (run.path / CHECKS_FILE).is_file() else []),
         document("run", "The settings that repeat the run.", run.path / RECORD_FILE),

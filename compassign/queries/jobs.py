@@ -34,6 +34,7 @@ ARTIFACTS = {
     "results/compounds.csv": "Each compound that may be in the data, and whether to call it present",
     "results/assignment_metrics.json": "Scores, verdict, calibration, sensitivity, times",
     "results/predictive_checks.json": "Whether the data are like those that the fitted model makes",
+    "results/elpd.csv": "How well each peak is predicted from all others",
     "results/run.json": "The configuration, to repeat the run",
     "models/assignment_trace.nc": "Posterior draws of the assignment",
     "models/rt_trace.nc": "Posterior draws of the retention-time stage",

@@ -22,10 +22,11 @@ ASSIGNMENTS_FILE = Path("results", "peak_assignments.csv")
 CANDIDATES_FILE = Path("results", "candidates.csv")
 COMPOUNDS_FILE = Path("results", "compounds.csv")  # runs of earlier versions have none
 METRICS_FILE = Path("results", "assignment_metrics.json")
+ELPD_FILE = Path("results", "elpd.csv")  # of generative runs that sampled; runs of earlier versions have none
 CHECKS_FILE = Path("results", "predictive_checks.json")
 EVIDENCE = "evidence_"  # prefix of the columns of the terms
 
-_TEXT = ("peak_id", "assigned_compound", "compound_id", "adduct", "decision", "species")
+_TEXT = ("peak_id", "assigned_compound", "compound_id", "name", "adduct", "decision", "species", "best_peak")
 _FLAGS = ("is_labelled", "is_calibrant")
 _COUNTS = ("n_candidates",)
 _ASSIGNMENT_COLUMNS = (
@@ -103,8 +104,8 @@ def load_run(path: Path) -> Run:
     missing or is not what a run writes; a dataset that is gone or has changed is no error, see `Run.dataset_problem`.
     """
     record = read_record(path / "results" / "run.json")
-    peaks = _read_table(path / ASSIGNMENTS_FILE, _ASSIGNMENT_COLUMNS)
-    candidates = _read_table(path / CANDIDATES_FILE, _CANDIDATE_COLUMNS)
+    peaks = read_table(path / ASSIGNMENTS_FILE, _ASSIGNMENT_COLUMNS)
+    candidates = read_table(path / CANDIDATES_FILE, _CANDIDATE_COLUMNS)
     metrics = _read_object(path / METRICS_FILE)
     checks = _read_object(path / CHECKS_FILE) if (path / CHECKS_FILE).is_file() else {}
     dataset, problem = _find_dataset(record)
@@ -127,8 +128,11 @@ def load_run(path: Path) -> Run:
     )
 
 
-def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A result table: ids and names are text as written, empty numbers are NaN."""
+def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A result table: ids and names are text as written, empty numbers are NaN.
+
+    Raises InputError where it is missing, is no table or lacks one of `columns`.
+    """
     try:
         header = pd.read_csv(path, nrows=0).columns
         missing = [name for name in columns if name not in header]

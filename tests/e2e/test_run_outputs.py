@@ -39,6 +39,7 @@ def test_a_run_ends_well_and_leaves_exactly_its_files(any_run: Run) -> None:
         "results/assignment_metrics.json",
         "results/candidates.csv",
         "results/compounds.csv",
+        *(["results/elpd.csv"] if any_run.metrics["model"] == "generative" else []),
         "results/peak_assignments.csv",
         *(["results/predictive_checks.json"] if any_run.metrics["model"] == "generative" else []),
         "results/run.json",
@@ -54,6 +55,16 @@ def test_a_sampled_model_is_checked_against_its_data(generative_run: Run) -> Non
     p_values = [row["p_value"] for row in document["checks"]]
     assert all(0.0 <= p <= 1.0 for p in p_values)
     assert sum(0.01 <= p <= 0.99 for p in p_values) > 0.8 * len(p_values)  # simulated much as the model has it
+
+
+def test_a_sampled_model_says_how_it_predicts_each_peak_from_the_others(generative_run: Run) -> None:
+    left_out = pd.read_csv(generative_run.path / "results" / "elpd.csv", dtype={"peak_id": str})
+    peaks = pd.read_csv(generative_run.path / "results" / "peak_assignments.csv", dtype={"peak_id": str})
+    is_free = (peaks["n_candidates"] > 0) & ~peaks["is_labelled"] & ~peaks["is_calibrant"]
+    assert left_out["peak_id"].tolist() == peaks["peak_id"].tolist()
+    assert (left_out["elpd"].notna() == is_free).all()
+    assert left_out["elpd"].mean() > 0.5  # nats: far better than as if all peaks were background
+    assert (left_out["khat"] > 0.7).mean() < 0.02
 
 
 def test_the_output_shows_the_run(any_run: Run) -> None:

@@ -135,7 +135,7 @@ def test_differences_are_written_with_the_digits_that_are_known(lookup_run: Run,
 def test_runs_that_share_no_scored_peak_say_so(lookup_run: Run) -> None:
     unseen = replace(lookup_run, peaks=lookup_run.peaks.assign(is_labelled=True))
     found = compare(lookup_run, unseen)
-    assert describe(found) == [f"A and B cannot be compared: {found.unscored}"]
+    assert describe(found)[0] == f"A and B have no scores to compare: {found.unscored}"
     assert "the fit has seen every peak whose truth is known" in found.unscored
     halves = [lookup_run.peaks.assign(is_labelled=lookup_run.peaks.index % 2 == side) for side in (0, 1)]
     odd, even = (replace(lookup_run, peaks=peaks) for peaks in halves)

@@ -9,19 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from audited_runs import run_main, untrained_stage, write_run
 from statsmodels.stats.proportion import proportion_confint
 
 from compassign.audit.withholding import MIN_COMPOUNDS, N_PARTS, audit_withholding, withhold
-from compassign.cli import main
 from compassign.config import RunConfig
 from compassign.data.dataset import Dataset
 from compassign.data.load import build_dataset, load_dataset
 from compassign.decisions.fdr import Decisions
 from compassign.errors import InputError
-from compassign.inference.rt_stage import RtStage
 from compassign.models.retention import untrained_predictions
 from compassign.models.retention_design import build_design
-from compassign.pipeline import Repeated, execute
+from compassign.pipeline import Repeated
 from compassign.progress import SilentProgress
 from compassign.question import ask
 
@@ -123,34 +122,7 @@ def test_where_all_other_answers_were_given_there_is_nothing_to_compare_with() -
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take retention times as the library has them: sampling them for every fit would be most of the time here."""
-
-    def stage(dataset: Dataset, *rest: object) -> RtStage:
-        return RtStage(untrained_predictions(build_design(dataset)))
-
-    monkeypatch.setattr("compassign.pipeline.run_rt_stage", stage)
-
-
-def write_run(folder: Path, has_twins: bool) -> Path:
-    """A finished look-up in an output folder."""
-    (folder / "data").mkdir(parents=True)
-    for name, table in tables(has_twins).items():
-        table.to_csv(folder / "data" / f"{name}.csv", index=False)
-    config = RunConfig(model="lookup", data=folder / "data")
-    run = folder / "runs" / "1-lookup"
-    execute(config, run, SilentProgress())
-    record = run / "results" / "run.json"
-    hashes = json.loads(record.read_text())
-    record.write_text(json.dumps({"config": config.model_dump(mode="json"), "seed": 0, "run_id": "1-lookup", **hashes}))
-    (run / "logs").mkdir()
-    return run
-
-
-def run_main(*words: str) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(["audit", *words])
-    assert isinstance(stop.value.code, int)
-    return stop.value.code
+    monkeypatch.setattr("compassign.pipeline.run_rt_stage", untrained_stage)
 
 
 @pytest.mark.usefixtures("untrained")
@@ -159,7 +131,7 @@ def test_the_command_finds_the_twins_that_are_accepted_in_place_of_what_is_withh
 ) -> None:
     accepted = {}
     for has_twins in (True, False):
-        run = write_run(tmp_path / str(has_twins), has_twins)
+        run = write_run(tmp_path / str(has_twins), tables(has_twins))
         assert run_main("1-lookup", "--output", str(tmp_path / str(has_twins))) == 0
         document = json.loads((run / "results" / "audit_withholding.json").read_text())
         shown = capsys.readouterr().out
@@ -172,7 +144,7 @@ def test_the_command_finds_the_twins_that_are_accepted_in_place_of_what_is_withh
 
 @pytest.mark.usefixtures("untrained")
 def test_changed_labels_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = write_run(tmp_path, True)
+    run = write_run(tmp_path, tables())
     labels = tmp_path / "data" / "labels.csv"
     pd.read_csv(labels).iloc[1:].to_csv(labels, index=False)
     assert load_dataset(tmp_path / "data").labels

@@ -24,6 +24,7 @@ from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, combi
 from compassign.inference.fitting import ModelFit, fit
 from compassign.inference.rt_stage import NO_RESPONSIBILITIES, RtStage, run_rt_stage
 from compassign.models.generative import default_terms
+from compassign.peak_sets import write_sets
 from compassign.posterior.assignments import SlotProbabilities, compound_probabilities
 from compassign.posterior.joint import JointDraws, JointSampler, Sinks
 from compassign.posterior.pointwise import is_predicted, log_likelihoods
@@ -192,6 +193,7 @@ def _write_results(
         "n_labelled": int(is_labelled.sum()),
         "n_calibrants": int(is_calibrant.sum()),
         "decisions": {name: int((decisions.decision == name).sum()) for name in ("accept", "null", "review")},
+        "sets": asdict(write_sets(question, predictions, output.folder)),
         "sensitivity": sensitivity,
         "sampler": asdict(verdict),
         "runtime_s": dict(output.progress.runtime_s),

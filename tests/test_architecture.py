@@ -35,6 +35,8 @@ LAYERS = {
     "compassign.audit": 5,
     "compassign.cli_audit": 5,
     "compassign.question": 5,
+    "compassign.peak_sets": 5,
+    "compassign.recalibrate": 5,
     "compassign.eval_loop": 5,
     "compassign.oracles": 5,
     "compassign.jobs": 5,

@@ -131,6 +131,7 @@ def test_prior_mode_writes_a_complete_run_without_sampling(tmp_path: Path, model
     assert sorted(path.name for path in (tmp_path / "run").rglob("*.*")) == [
         "assignment_metrics.json",
         "assignment_trace.nc",
+        "candidate_sets.csv",
         "candidates.csv",
         "compounds.csv",
         "peak_assignments.csv",

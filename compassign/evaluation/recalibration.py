@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq, isotonic_regression, minimize_scalar
 from scipy.stats import t as student_t
 
-from compassign.posterior.options import Options
+from compassign.evaluation.comparison import cluster_by_truth
+from compassign.posterior.options import Options, named_options
 from compassign.units import BoolArray, FloatArray, IntArray
 
 TEMPERATURES = (0.1, 10.0)  # beyond them, any two probabilities are practically 0 and 1, or equal
@@ -32,8 +34,19 @@ class Judged:
 
     def take(self, peak: IntArray) -> Judged:
         """Some of the peaks."""
-        rows = Options(self.options.offsets, self.options.compound, self.is_true.astype(np.float64)).take(peak)
-        return Judged(self.options.take(peak), rows.probability > 0.0, self.weight[peak], self.cluster[peak])
+        is_true = self.is_true[self.options.rows(peak)]
+        return Judged(self.options.take(peak), is_true, self.weight[peak], self.cluster[peak])
+
+
+def judge(
+    options: Options, compound_id: Sequence[str], answers: Sequence[frozenset[str]], weight: FloatArray
+) -> Judged:
+    """Find which options answers allow.
+
+    compound_id : names of the library's indices. answers : one a peak, empty for the null; peaks of equal answers are a
+    cluster, each null is one of its own. weight : (n_peaks,).
+    """
+    return Judged(options, named_options(options, compound_id, answers), weight, cluster_by_truth(answers))
 
 
 @dataclass(frozen=True)

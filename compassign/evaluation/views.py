@@ -80,7 +80,7 @@ def build_views(
     cluster = np.full(is_scored.size, -1, dtype=np.int64)
     cluster[peak] = cluster_by_truth([truth[predictions.peak_id[i]] for i in peak])
     adducts = np.append(np.asarray(about.adduct_names, dtype=np.str_), NULL_CALL)  # index -1 is the last
-    n_candidates = np.array(RANGES)[np.searchsorted(RANGE_STARTS, about.n_candidates, side="right") - 1]
+    n_candidates = candidate_range(about.n_candidates)
 
     def view(probability: FloatArray, outcome: FloatArray | BoolArray, of: IntArray, adduct: IntArray | None) -> View:
         groups = {"species": about.species[of], "n_candidates": n_candidates[of]}
@@ -97,6 +97,11 @@ def build_views(
         ),
         "null": view(predictions.null[peak], scores.is_null, peak, None),
     }
+
+
+def candidate_range(n_candidates: IntArray) -> StrArray:
+    """The one of RANGES that each number of candidates lies in."""
+    return np.array(RANGES)[np.searchsorted(RANGE_STARTS, n_candidates, side="right") - 1]
 
 
 def _pairs(predictions: Predictions, truth: Answers, scores: PeakScores) -> tuple[IntArray, FloatArray]:

@@ -36,10 +36,15 @@ class Options:
 
     def take(self, peak: IntArray) -> Options:
         """The options of some peaks, in the order asked for."""
-        size = np.diff(self.offsets)[peak]
-        offsets = np.concatenate([[0], np.cumsum(size)])
-        rows = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - self.offsets[peak], size)
+        rows = self.rows(peak)
+        offsets = np.concatenate([[0], np.cumsum(np.diff(self.offsets)[peak])])
         return Options(offsets, self.compound[rows], self.probability[rows])
+
+    def rows(self, peak: IntArray) -> IntArray:
+        """Indices of the options of some peaks, in the order asked for."""
+        size = np.diff(self.offsets)[peak]
+        start = np.cumsum(size) - size
+        return np.arange(size.sum()) - np.repeat(start - self.offsets[peak], size)
 
 
 def peak_options(compounds: CompoundProbabilities, null: FloatArray) -> Options:

@@ -133,6 +133,7 @@ def check_only_the_earlier_run_is_there(output: Path, earlier: Path) -> None:
         assert (output / name).resolve() == earlier / name
     assert files(earlier / "results") == [
         "assignment_metrics.json",
+        "candidate_sets.csv",
         "candidates.csv",
         "compounds.csv",
         "peak_assignments.csv",

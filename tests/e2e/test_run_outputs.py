@@ -37,6 +37,7 @@ def test_a_run_ends_well_and_leaves_exactly_its_files(any_run: Run) -> None:
         "models/assignment_trace.nc",
         "models/rt_trace.nc",
         "results/assignment_metrics.json",
+        "results/candidate_sets.csv",
         "results/candidates.csv",
         "results/compounds.csv",
         *(["results/elpd.csv"] if any_run.metrics["model"] == "generative" else []),

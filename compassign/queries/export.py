@@ -21,6 +21,9 @@ from compassign.queries.run_folder import (
     COMPOUNDS_FILE,
     ELPD_FILE,
     METRICS_FILE,
+    RECALIBRATED_FILE,
+    RECALIBRATION_FILE,
+    SETS_FILE,
     Run,
 )
 from compassign.report import RECORD_FILE, render_report
@@ -102,6 +105,11 @@ def run_files(run: Run, with_people: bool = True) -> list[ExportFile]:
     checks = document("predictive_checks", "Whether the data are like the fitted model's.", run.path / CHECKS_FILE)
     compounds = table("compounds", "Which compounds are in the data, by their best peak.", run.path / COMPOUNDS_FILE)
     elpd = table("elpd", "How well each peak is predicted from all others.", run.path / ELPD_FILE)
+    sets = table("candidate_sets", "Which options hold the truth of each peak with 90 %.", run.path / SETS_FILE)
+    recalibrated = table("recalibrated", "Raw and recalibrated probabilities.", run.path / RECALIBRATED_FILE)
+    recalibration = document(
+        "recalibration", "What audit labels say of the probabilities.", run.path / RECALIBRATION_FILE
+    )
     files = [
         table(
             "peak_assignments", "What each peak was called, how surely, and the decision.", run.path / ASSIGNMENTS_FILE
@@ -109,6 +117,8 @@ def run_files(run: Run, with_people: bool = True) -> list[ExportFile]:
         table("candidates", "Every candidate of every peak, with its evidence.", run.path / CANDIDATES_FILE),
         *([compounds] if (run.path / COMPOUNDS_FILE).is_file() else []),
         *([elpd] if (run.path / ELPD_FILE).is_file() else []),
+        *([sets] if (run.path / SETS_FILE).is_file() else []),
+        *([recalibrated, recalibration] if (run.path / RECALIBRATION_FILE).is_file() else []),
         document("assignment_metrics", "Verdict, scores and sampler statistics.", run.path / METRICS_FILE),
         *([checks] if (run.path / CHECKS_FILE).is_file() else []),
         document("run", "The settings that repeat the run.", run.path / RECORD_FILE),

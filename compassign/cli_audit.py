@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from compassign.audit.entrapment import EntrapmentAudit, audit_entrapment
-from compassign.audit.entries import set_trap
+from compassign.audit.entries import Bait, set_trap
 from compassign.audit.intervals import Share
 from compassign.audit.withholding import WithholdingAudit, audit_withholding
 from compassign.config import RunConfig, RunRecord, read_record
@@ -29,6 +29,7 @@ from compassign.runs import find_run
 WITHHOLDING_FILE = Path("results", "audit_withholding.json")
 ENTRAPMENT_FILE = Path("results", "audit_entrapment.json")
 AUDIT_LOG = Path("logs", "audit.log")
+ENTRY_SHARE = 0.2  # enough entries to count, few enough to leave the run as it is
 WITHHOLDING_STREAM, ENTRAPMENT_STREAM = 2, 3  # of the run's seed: what is withheld or added follows from them
 
 
@@ -88,7 +89,7 @@ def audit_by_entrapment(output: Path, name: str) -> str:
         rng = np.random.default_rng([config.seed, ENTRAPMENT_STREAM])
         with run.progress.stage("entries"):
             predictions = run_rt_stage(run.seen, config.sampler, config.seed, run.progress).predictions
-            trap = set_trap(run.seen, predictions, config.mass_window_ppm, rng)
+            trap = set_trap(run.seen, predictions, Bait(ENTRY_SHARE, config.mass_window_ppm), rng)
         found = audit_entrapment(trap, lambda dataset: run.decide(dataset, f"with {trap.is_entry.sum()} entries"))
     write_json({"run_id": run.run_id, "design": "entrapment", **vars(found)}, run.path / ENTRAPMENT_FILE)
     return "\n".join([*_entrapment_lines(found), f"File: {run.path / ENTRAPMENT_FILE}"])
@@ -144,7 +145,3 @@ def _percent(share: Share | None) -> str:
 def _caution(verdicts: tuple[str, ...]) -> list[str]:
     bad = [verdict for verdict in verdicts if verdict != "converged"]
     return [f"Not all fits converged ({', '.join(bad)}): read the numbers with that in mind."] if bad else []
-
-
-AUDITS = {"withholding": audit_by_withholding, "entrapment": audit_by_entrapment}
-"""Design -> what carries it out."""

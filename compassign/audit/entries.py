@@ -29,8 +29,20 @@ class Trap:
     n_foreign: int
 
 
-def set_trap(dataset: Dataset, predictions: RtPredictions, mass_window_ppm: float, rng: np.random.Generator) -> Trap:
-    """Give every compound an isomer that cannot be present and that nothing but its name tells from the others.
+@dataclass(frozen=True)
+class Bait:
+    """How many entries there are, and how far from isobars a lender is.
+
+    share : entries for each compound, above 0 to 1. Each makes a compound harder to tell, so many of them would audit
+    another run than the one in question.
+    """
+
+    share: float
+    mass_window_ppm: float
+
+
+def set_trap(dataset: Dataset, predictions: RtPredictions, bait: Bait, rng: np.random.Generator) -> Trap:
+    """Give some compounds an isomer that cannot be present and that nothing but its name tells from the others.
 
     Isomers that `known_in` lists for other species only become entries first. The others are made: mass, charge and
     `known_in` are those of the compound, all that retention is predicted from is lent by a compound of similar mass
@@ -44,10 +56,11 @@ def set_trap(dataset: Dataset, predictions: RtPredictions, mass_window_ppm: floa
     partner = _partners(group, is_foreign, rng)
     known_in = library["known_in"].copy()
     known_in.iloc[foreign] = library["known_in"].to_numpy()[partner]
-    without = np.setdiff1d(np.flatnonzero(~is_foreign), partner)
+    n_made = max(round(bait.share * int((~is_foreign).sum())) - foreign.size, 0)
+    without = np.sort(rng.permutation(np.setdiff1d(np.flatnonzero(~is_foreign), partner))[:n_made])
     may_lend = ~is_foreign & ~library["compound_id"].isin(_named(dataset)).to_numpy()
     mass_da, rt_min = library["exact_mass"].to_numpy(dtype=np.float64), predictions.mean_min.mean(axis=0)
-    lender = _lenders(_Library(group, mass_da, rt_min, may_lend, mass_window_ppm), without, rng)
+    lender = _lenders(_Library(group, mass_da, rt_min, may_lend, bait.mass_window_ppm), without, rng)
     made = _made(library, without[lender >= 0], lender[lender >= 0])
     if not foreign.size and not len(made):
         raise InputError("entrapment needs compounds of several masses, so that one can lend another its prediction")

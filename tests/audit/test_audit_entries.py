@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compassign.audit.entries import Trap, set_trap
+from compassign.audit.entries import Bait, Trap, set_trap
 from compassign.candidates import RtPredictions
 from compassign.data.dataset import Dataset
 from compassign.data.load import build_dataset
@@ -17,7 +17,7 @@ from compassign.models.retention import untrained_predictions
 from compassign.models.retention_design import build_design
 
 N_GROUPS, N_ISOMERS, ISOMER_SD_MIN = 150, 3, 0.4
-WINDOW_PPM = 15.0
+ALL = Bait(share=1.0, mass_window_ppm=15.0)
 
 
 def library(rng: np.random.Generator) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def predicted(dataset: Dataset) -> RtPredictions:
 
 def trap_of(compounds: pd.DataFrame, rng: np.random.Generator) -> Trap:
     dataset = made_dataset(compounds)
-    return set_trap(dataset, predicted(dataset), WINDOW_PPM, rng)
+    return set_trap(dataset, predicted(dataset), ALL, rng)
 
 
 def test_every_compound_gets_an_entry_of_its_mass_with_the_prediction_of_another(rng: np.random.Generator) -> None:
@@ -120,7 +120,7 @@ def test_without_isomers_any_prediction_of_similar_mass_will_do(rng: np.random.G
 def test_a_library_of_one_mass_is_refused(rng: np.random.Generator) -> None:
     dataset = made_dataset(library(rng).iloc[:5].assign(exact_mass=100.0))
     with pytest.raises(InputError, match="compounds of several masses"):
-        set_trap(dataset, predicted(dataset), WINDOW_PPM, rng)
+        set_trap(dataset, predicted(dataset), ALL, rng)
     # without predictions there is nothing to lend, and entries need no lender
     bare = replace(dataset, compounds=dataset.compounds.assign(rt_pred_min=np.nan))
-    assert set_trap(bare, predicted(bare), WINDOW_PPM, rng).is_entry.sum() == 5
+    assert set_trap(bare, predicted(bare), ALL, rng).is_entry.sum() == 5

@@ -52,7 +52,7 @@ def unknown_compounds(raw: RawTable, frame: pd.DataFrame, compound_ids: frozense
     return Findings(cell_messages(raw, "compound_id", bad, "a compound_id of the compounds table", found))
 
 
-def combine_labels(raw: RawTable, frame: pd.DataFrame) -> tuple[Answers, Findings]:
+def combine_labels(file: str, frame: pd.DataFrame) -> tuple[Answers, Findings]:
     """One set for each labelled peak: what all its rows have in common, else all that they name, with a warning.
 
     A peak that one row calls null and another a compound has no common set that could be written down: it is left
@@ -78,11 +78,9 @@ def combine_labels(raw: RawTable, frame: pd.DataFrame) -> tuple[Answers, Finding
             widened.append(peak_id)
     warnings = []
     if widened:
-        warnings.append(f"{raw.file}: the rows of {list_some(widened)} disagree; any of the compounds named is allowed")
+        warnings.append(f"{file}: the rows of {list_some(widened)} disagree; any of the compounds named is allowed")
     if dropped:
-        warnings.append(
-            f"{raw.file}: the rows of {list_some(dropped)} disagree on null or compound; not used as labels"
-        )
+        warnings.append(f"{file}: the rows of {list_some(dropped)} disagree on null or compound; not used as labels")
     return combined, Findings(warnings=tuple(warnings))
 
 

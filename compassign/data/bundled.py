@@ -79,7 +79,10 @@ def demo_tables(difficulty: Difficulty) -> dict[str, pd.DataFrame]:
     return dict(demo_simulation(difficulty).tables)
 
 
-def demo_dataset(difficulty: Difficulty) -> Dataset:
-    """The demonstration of a difficulty as a validated dataset; every call gives the same one."""
+def demo_dataset(difficulty: Difficulty, stored: pd.DataFrame | None = None) -> Dataset:
+    """The demonstration of a difficulty as a validated dataset; every call gives the same one.
+
+    stored : labels of the store.
+    """
     simulation = demo_simulation(difficulty)
-    return build_dataset(simulation.tables, simulation.meta, demo_config(difficulty).name)
+    return build_dataset(simulation.tables, simulation.meta, demo_config(difficulty).name, stored)

@@ -20,6 +20,7 @@ from compassign.data.meta import META_FILE, meta_polarity, meta_texts, species_c
 from compassign.data.peaks import complete_peaks
 from compassign.data.raw import Findings, RawTable, list_some
 from compassign.data.read import from_frame, read_csv, read_parquet, read_toml
+from compassign.data.stored_labels import merge_labels
 from compassign.errors import InputError, Place, Problem
 from compassign.tables import FREE, REQUIRED_TABLES, TABLE_NAMES, empty_table
 
@@ -33,11 +34,13 @@ class _Sources:
     raws: Mapping[str, RawTable]
     meta: Mapping[str, Any]
     findings: Findings
+    stored: pd.DataFrame | None = None
 
 
-def load_dataset(directory: Path) -> Dataset:
+def load_dataset(directory: Path, stored: pd.DataFrame | None = None) -> Dataset:
     """The validated dataset of a folder as DESIGN.md describes it.
 
+    stored : labels of the store, of `stored_rows`, that count beside those of labels.csv.
     Raises InputError that lists every problem of every file, each with its row (line number; the header is row 1),
     column, the value found and what was expected.
     """
@@ -58,13 +61,16 @@ def load_dataset(directory: Path) -> Dataset:
         findings += meta_findings
     given = meta.get("name")
     name = given if isinstance(given, str) and given.strip() else folder.resolve().name
-    return _build(_Sources(raws, meta, findings), name)
+    return _build(_Sources(raws, meta, findings, stored), name)
 
 
-def build_dataset(tables: Mapping[str, pd.DataFrame], meta: Mapping[str, Any], name: str) -> Dataset:
+def build_dataset(
+    tables: Mapping[str, pd.DataFrame], meta: Mapping[str, Any], name: str, stored: pd.DataFrame | None = None
+) -> Dataset:
     """The same validation for tables in memory, such as a simulation's.
 
     tables : by name without extension (`peaks`, `compounds`, ...). meta : what dataset.toml would hold.
+    stored : labels of the store.
     Raises InputError as `load_dataset` does; rows are counted as they would be in a CSV file.
     """
     findings = Findings()
@@ -79,7 +85,7 @@ def build_dataset(tables: Mapping[str, pd.DataFrame], meta: Mapping[str, Any], n
         if table in tables:
             raws[table], frame_findings = from_frame(table, tables[table])
             findings += frame_findings
-    return _build(_Sources(raws, meta, findings), name)
+    return _build(_Sources(raws, meta, findings, stored), name)
 
 
 def _read_table(folder: Path, table: str) -> tuple[RawTable | None, Findings]:
@@ -107,6 +113,7 @@ def _build(sources: _Sources, name: str) -> Dataset:
     findings += text_findings + cluster_findings
     if findings.problems:
         raise InputError(findings.problems)
+    frames, stored_findings = _with_stored(sources.stored, frames)
     labels, audit, answer_findings = _labels(sources.raws, frames)
     truth, truth_findings = _truth(sources.raws, frames)
     full = {table: frames.get(table, empty_table(table)) for table in TABLE_NAMES}
@@ -124,7 +131,7 @@ def _build(sources: _Sources, name: str) -> Dataset:
         labels_hash=hash_label_rows(full["labels"]),
         truth_hash=hash_answers(stated_answers(full["truth"])),
         meta=texts,
-        warnings=(findings + answer_findings + truth_findings).warnings,
+        warnings=(findings + stored_findings + answer_findings + truth_findings).warnings,
         label_rows=_training_rows(full["labels"]),
         audit=audit,
     )
@@ -173,21 +180,32 @@ def _convert(table: str, raw: RawTable) -> tuple[pd.DataFrame | None, Findings]:
     return None, findings + Findings(warnings=(f"{raw.file}: found a header and no rows; counts as absent",))
 
 
+def _with_stored(
+    stored: pd.DataFrame | None, frames: dict[str, pd.DataFrame]
+) -> tuple[dict[str, pd.DataFrame], Findings]:
+    """The tables with the labels of the store beside those of labels.csv."""
+    if stored is None or not len(stored):
+        return frames, Findings()
+    rows = frames.get("labels", empty_table("labels"))
+    merged, warnings = merge_labels(rows, stored, frames["peaks"], frames["compounds"])
+    return {**frames, "labels": merged}, Findings(warnings=warnings)
+
+
 def _labels(raws: Mapping[str, RawTable], frames: Mapping[str, pd.DataFrame]) -> tuple[Answers, AuditLabels, Findings]:
     """What fits may train on, and the audit. A peak of the audit is never trained on, whatever other rows say of it: a
     label less costs little, a claim that rests on what the fit has seen is false.
     """
     if "labels" not in frames:
         return {}, AuditLabels(), Findings()
-    raw, rows = raws["labels"], frames["labels"]
+    file, rows = raws["labels"].file if "labels" in raws else "stored labels", frames["labels"]
     audited = rows[is_audit(rows)]
-    labels, findings = combine_labels(raw, rows[~is_audit(rows)])
-    answers, audit_findings = combine_labels(raw, audited[audited["skipped"] == ""])
+    labels, findings = combine_labels(file, rows[~is_audit(rows)])
+    answers, audit_findings = combine_labels(file, audited[audited["skipped"] == ""])
     findings += audit_findings
     both = [peak_id for peak_id in dict.fromkeys(audited["peak_id"].tolist()) if peak_id in labels]
     if both:
         left_out = f"{list_some(both)} are in the audit, so their other rows are not trained on"
-        findings += Findings(warnings=(f"{raw.file}: {left_out}; write purpose `{FREE}` in all to release them",))
+        findings += Findings(warnings=(f"{file}: {left_out}; write purpose `{FREE}` in all to release them",))
     trained = {peak_id: options for peak_id, options in labels.items() if peak_id not in set(both)}
     return trained, collect_audit(audited, answers, frames["peaks"]["peak_id"].tolist()), findings
 

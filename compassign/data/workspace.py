@@ -90,6 +90,18 @@ def folder_stamp(folder: Path) -> tuple[str, ...]:
     return (str(folder), *(f"{path.name} {about.st_mtime_ns} {about.st_size}" for path, about in stats))
 
 
+def dataset_key(output: Path, folder: Path | None, difficulty: str) -> str:
+    """The name under which labels of a dataset are stored, the same whatever its tables hold.
+
+    A dataset of the workspace keeps it when the workspace is moved or restored elsewhere; one elsewhere on this machine
+    is known by its path, a demonstration (folder None) by its difficulty.
+    """
+    if folder is None:
+        return f"demo/{difficulty}"
+    real, own = os.path.realpath(folder.expanduser()), os.path.realpath(output / DATASETS)
+    return f"{DATASETS}/{os.path.relpath(real, own)}" if Path(real).parent == Path(own) else real
+
+
 def list_sources(output: Path) -> list[Source]:
     """Every dataset that can be run: own ones by name, then the demonstrations."""
     kept = [Source(path.name, "folder", path) for path in _folders(output / DATASETS)]

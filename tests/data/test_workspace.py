@@ -13,6 +13,7 @@ import pytest
 from compassign.data.workspace import (
     Source,
     admit,
+    dataset_key,
     drop,
     list_sources,
     list_uploads,
@@ -138,3 +139,15 @@ def test_a_spoilt_register_hides_no_dataset(tmp_path: Path, content: str) -> Non
     admit(tmp_path, receive(tmp_path, files(), "study"))
     (tmp_path / "datasets" / "registered.json").write_text(content)
     assert names(tmp_path)[-4:] == ["study", *DEMOS]
+
+
+def test_labels_know_a_dataset_by_its_place_in_the_workspace_or_its_path(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    own = output / "datasets" / "my study"
+    own.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(own)
+    assert dataset_key(output, own, "easy") == "datasets/my study"
+    assert dataset_key(output, tmp_path / "link", "easy") == "datasets/my study"
+    assert dataset_key(tmp_path, own, "easy") == str(own.resolve())
+    assert dataset_key(output, output / "datasets" / ".uploads" / "x" / "y", "easy").startswith("/")
+    assert dataset_key(output, None, "easy") == "demo/easy"

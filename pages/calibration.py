@@ -18,8 +18,11 @@ from compassign.queries.calibration import (
     thresholds,
     why_unscored,
 )
+from compassign.queries.compounds import accepted_compounds
 from compassign.queries.run_folder import Run
+from pages.shared.audits import show_audits
 from pages.shared.current_run import changed_ns, choose_run
+from pages.shared.figures import on_paper
 from pages.shared.guard import begin
 from pages.shared.text import NOTHING
 
@@ -91,7 +94,7 @@ def _show_reliability(run: Run, written_ns: int) -> None:
         return
     left, right = st.columns(2, gap="medium")
     figure = draw_reliability({run.record.config.model: found})
-    left.plotly_chart(figure, height=FIGURE_PX, key="reliability", alt="Reliability")
+    left.plotly_chart(on_paper(figure), height=FIGURE_PX, key="reliability", alt="Reliability")
     verdict = "inside the band" if found.is_inside_band else ":orange-badge[outside the band]"
     left.caption(
         f"The line is {verdict}. If every probability were right, the whole line would lie inside in 90 % of cases."
@@ -169,7 +172,16 @@ def _show_thresholds(found: Thresholds) -> None:
     for name, label, digits in shown:
         value = "\N{EN DASH}" if row[name] != row[name] else format(row[name], digits)
         numbers.metric(label, value)
-    st.plotly_chart(draw_thresholds(found.table, threshold), height=FIGURE_PX - 80, key="thresholds", alt="Thresholds")
+    st.plotly_chart(on_paper(draw_thresholds(found.table, threshold)), height=FIGURE_PX - 80, key="thresholds", alt="Thresholds")
+
+
+def _show_compounds(run: Run) -> None:
+    lines = accepted_compounds(run)
+    if lines:
+        st.subheader(
+            "Compounds", help="A compound is accepted as present by its best peak; the page Peaks lists them all."
+        )
+        st.text(lines)
 
 
 def show() -> None:
@@ -182,11 +194,15 @@ def show() -> None:
         st.info("This run cannot be scored, so only what it expects of itself is shown.", icon=":material/help:")
         st.text(f"What is missing: {missing}.")
         _show_thresholds(found)
+        _show_compounds(run)
+        show_audits(run)
         return
     st.caption(f"Scored on {run.metrics.get('n_scored', 0)} peaks whose truth is known and was not given to the fit.")
     _show_metrics(run)
     _show_reliability(run, written_ns)
     _show_thresholds(found)
+    _show_compounds(run)
+    show_audits(run)
 
 
 show()

@@ -11,7 +11,9 @@ from compassign.figures.peaks import ColourBy, draw_bars, draw_map
 from compassign.queries.peak_filter import ORDERS, PeakFilter, filter_peaks
 from compassign.queries.peaks import bars, page_of, rows_of, thinned
 from compassign.queries.run_folder import Run
+from pages.shared.compounds import narrow_to_compound
 from pages.shared.current_run import choose_run
+from pages.shared.figures import on_paper
 from pages.shared.guard import begin
 from pages.shared.peak import go_to, show_peak
 from pages.shared.selection import point_ids, row_ids, rows_selected
@@ -103,7 +105,7 @@ def _show_panels(run: Run, peaks: pd.DataFrame, shown: pd.DataFrame, selected: l
         what = "The selected peaks" if selected else "Peaks in the order of the table; select rows to choose others"
         st.caption(f"{what}. One colour is one compound. Click a bar to see why.")
         st.plotly_chart(
-            draw_bars(bars(run, chosen), picked),
+            on_paper(draw_bars(bars(run, chosen), picked)),
             key="bars",
             on_select=partial(_point_picked, "bars"),
             selection_mode="points",
@@ -122,7 +124,7 @@ def _show_map(shown: pd.DataFrame, picked: pd.DataFrame) -> None:
     if len(drawn) < len(shown):
         st.caption(f"{len(drawn)} of {len(shown)} peaks are drawn, evenly from the table; narrow the filter for all.")
     st.plotly_chart(
-        draw_map(drawn, COLOURS[colour or "probability"], picked),
+        on_paper(draw_map(drawn, COLOURS[colour or "probability"], picked)),
         height=PANEL_PX - 90,
         key="map",
         on_select=partial(_point_picked, "map"),
@@ -149,8 +151,9 @@ def show() -> None:
     """Show the page."""
     begin("Peaks")
     run, peaks = choose_run("Peaks", "Every peak of the run, what it probably is, and how sure that is.")
+    own = narrow_to_compound(run, peaks)
     wanted = _ask_filter(peaks)
-    shown = filter_peaks(peaks, wanted)
+    shown = filter_peaks(own, wanted)
     above = st.container()
     show_peak(run, shown["peak_id"].tolist())  # first: who steps from peak to peak waits for no big figure
     with above:

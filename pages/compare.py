@@ -24,6 +24,7 @@ from compassign.queries.overview import dataset_name, list_runs, verdict
 from compassign.queries.peaks import thinned
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import choose_run, output_folder, read_run, show_verdict
+from pages.shared.figures import on_paper
 from pages.shared.guard import begin
 from pages.shared.peak import NULL_NAME
 from pages.shared.selection import point_ids, row_ids
@@ -151,8 +152,8 @@ def _show_overview(runs: list[Run], names: list[str]) -> None:
     left, right = st.columns(2, gap="medium")
     curves = {name: _reliability(run) for name, run in zip(names, runs, strict=True)}
     tops = {name: run.peaks["probability"].to_numpy(dtype=float) for name, run in zip(names, runs, strict=True)}
-    left.plotly_chart(draw_reliability(curves), height=FIGURE_PX, key="curves", alt="Reliability of each run")
-    right.plotly_chart(draw_top_probabilities(tops), height=FIGURE_PX, key="tops", alt="Top probabilities")
+    left.plotly_chart(on_paper(draw_reliability(curves)), height=FIGURE_PX, key="curves", alt="Reliability of each run")
+    right.plotly_chart(on_paper(draw_top_probabilities(tops)), height=FIGURE_PX, key="tops", alt="Top probabilities")
 
 
 def _pick(peak_ids: list[str]) -> None:
@@ -239,7 +240,7 @@ def _show_pair(run_a: Run, run_b: Run, names: tuple[str, str]) -> None:
             _show_agreement(f"{title}s: A in rows, {other} in columns", agreement, f"{title} in A")
     pair = f"{run_a.path.name} {run_b.path.name}"
     st.plotly_chart(
-        draw_against(thinned(found.peaks, MAX_POINTS), *names),
+        on_paper(draw_against(thinned(found.peaks, MAX_POINTS), *names)),
         height=FIGURE_PX,
         key=f"against {pair}",
         on_select=partial(_point_picked, f"against {pair}"),

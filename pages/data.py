@@ -12,6 +12,7 @@ from compassign.figures.dataset import draw_candidate_counts, draw_mass_errors, 
 from compassign.queries.datasets import GLANCE_WINDOW_PPM, Glance
 from pages.shared.current_run import output_folder
 from pages.shared.datasets import read_glance, show_problems
+from pages.shared.figures import on_paper
 from pages.shared.guard import begin
 from pages.shared.text import DOT, complain
 from pages.shared.upload import show_add, show_open_uploads
@@ -110,12 +111,14 @@ def _show_figures(found: Glance) -> None:
         "alone and with the common adducts. Retention times narrow that down in a run."
     )
     left, right = st.columns([3, 2], gap="medium")
-    left.plotly_chart(draw_peak_map(found.peaks), height=MAP_PX, key="map", alt="Peaks by m/z and retention time")
-    right.plotly_chart(
-        draw_candidate_counts(found.peaks), height=HISTOGRAM_PX, key="counts", alt="Candidates of each peak"
+    left.plotly_chart(
+        on_paper(draw_peak_map(found.peaks)), height=MAP_PX, key="map", alt="Peaks by m/z and retention time"
     )
     right.plotly_chart(
-        draw_mass_errors(found.peaks, GLANCE_WINDOW_PPM), height=HISTOGRAM_PX, key="errors", alt="Mass errors"
+        on_paper(draw_candidate_counts(found.peaks)), height=HISTOGRAM_PX, key="counts", alt="Candidates of each peak"
+    )
+    right.plotly_chart(
+        on_paper(draw_mass_errors(found.peaks, GLANCE_WINDOW_PPM)), height=HISTOGRAM_PX, key="errors", alt="Mass errors"
     )
     right.caption("A hill near 0 is a calibrated instrument; a hill elsewhere an offset; no hill, matches by chance.")
 

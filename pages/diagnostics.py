@@ -22,6 +22,7 @@ from compassign.queries.known_rt import known_rts
 from compassign.queries.overview import verdict
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import changed_ns, choose_run
+from pages.shared.figures import on_paper
 from pages.shared.guard import begin
 from pages.shared.selection import row_ids
 from pages.shared.text import complain
@@ -112,8 +113,10 @@ def _show_draws(draws: Draws, table: pd.DataFrame, key: str) -> None:
     st.caption("Select a parameter to see its draws; the one shown first is the worst.")
     trace, ranks = st.columns(2, gap="medium")
     values = draws.of(name)
-    trace.plotly_chart(draw_trace(values, name), height=FIGURE_PX, key="trace", alt="Draws in their order")
-    ranks.plotly_chart(draw_ranks(rank_counts(values), name), height=FIGURE_PX, key="ranks", alt="Ranks of the draws")
+    trace.plotly_chart(on_paper(draw_trace(values, name)), height=FIGURE_PX, key="trace", alt="Draws in their order")
+    ranks.plotly_chart(
+        on_paper(draw_ranks(rank_counts(values), name)), height=FIGURE_PX, key="ranks", alt="Ranks of the draws"
+    )
     if draws.thin > 1:
         st.caption(f"Every {draws.thin}th draw is stored, so that ESS here is below the run's own.")
 
@@ -131,7 +134,7 @@ def _show_energy(run: Run) -> None:
     if not energy.values.size:
         st.info("The energy of the sampler was not stored with this run: run it again to see it.")
         return
-    st.plotly_chart(draw_energy(energy.values), height=FIGURE_PX, key="energy", alt="Energy of the sampler")
+    st.plotly_chart(on_paper(draw_energy(energy.values)), height=FIGURE_PX, key="energy", alt="Energy of the sampler")
     shares = ", ".join(f"{bfmi:.2f}" for bfmi in energy.bfmi)
     st.caption(f"E-BFMI of the chains: {shares}. Below {LOW_BFMI} the sampler moves too little to reach the tails.")
 
@@ -145,7 +148,7 @@ def _show_known_rts(run: Run) -> None:
     if not len(known):
         st.info("No peak of this run has both a known compound and a predicted retention time.")
         return
-    st.plotly_chart(draw_known_rts(known), height=FIGURE_PX, key="known rts", alt="Known retention times")
+    st.plotly_chart(on_paper(draw_known_rts(known)), height=FIGURE_PX, key="known rts", alt="Known retention times")
     st.caption(
         "Where predictions are honest, about 1 in 20 of those not given lies beyond 2 SDs; those that the predictions "
         "learned from tend to lie nearer. Drift between injections is not taken off."
@@ -161,14 +164,17 @@ def _show_checks(run: Run) -> None:
         return
     for column, (observable, histogram) in zip(st.columns(2, gap="medium"), run.check_histograms.items(), strict=False):
         column.plotly_chart(
-            draw_check_histogram(histogram, observable), height=FIGURE_PX, key=f"histogram {observable}", alt=observable
+            on_paper(draw_check_histogram(histogram, observable)),
+            height=FIGURE_PX,
+            key=f"histogram {observable}",
+            alt=observable,
         )
     st.caption(
         "Each check by its p-value, the share of replicated data with a larger value; diamonds are misfits, below 0.01 "
         "or above 0.99."
     )
     with st.container(height=CHECKS_PX):
-        st.plotly_chart(draw_checks(run.checks), key="checks", alt="P-values of the checks")
+        st.plotly_chart(on_paper(draw_checks(run.checks)), key="checks", alt="P-values of the checks")
 
 
 def show() -> None:

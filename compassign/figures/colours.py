@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442")
 NULL = "#9A9A9A"  # whatever the library lacks, and nothing else
-INK = "#7A7A7A"  # text and lines: a contrast of 4.3 on white, 4.4 on Streamlit's dark background
+INK = "#7A7A7A"  # lines and symbols, which stand out on light and dark paper alike
+TEXT, TEXT_ON_DARK = "#5B6670", "#B4BEC8"  # no grey reaches the contrast of 4.5 that text needs on both papers
 OUTLINE = "rgba(122,122,122,0.9)"  # keeps pieces of like colour apart, and yellow visible on white
 GRID = "rgba(122,122,122,0.25)"
 CLEAR = "rgba(0,0,0,0)"

@@ -12,6 +12,7 @@ from compassign.figures.peaks import draw_evidence
 from compassign.figures.structure import draw_structure
 from compassign.queries.detail import PeakDetail, peak_detail
 from compassign.queries.run_folder import Run
+from pages.shared.figures import on_paper
 from pages.shared.selection import row_ids, rows_selected
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
 
@@ -145,7 +146,7 @@ def _show_why(detail: PeakDetail, chosen: int) -> None:
     if steps["log_odds"].isna().any():
         st.caption("The answer of this peak was given, so its probability is not the sum of what the evidence says.")
     st.plotly_chart(
-        draw_evidence(steps, str(candidate["name"]), str(candidate["compound_id"])),
+        on_paper(draw_evidence(steps, str(candidate["name"]), str(candidate["compound_id"]))),
         height=EVIDENCE_PX,
         key="evidence",
         alt="Contribution of each kind of evidence",

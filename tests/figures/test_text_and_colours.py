@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import plotly.graph_objects as go
 import pytest
 from big_run import HOSTILE
 
 from compassign.figures import colours
-from compassign.figures.base import MAX_LENGTH, empty, plain, plain_all, style
+from compassign.figures.base import MAX_LENGTH, empty, plain, plain_all, set_ink, style
 
+ROOT = Path(__file__).parents[2]
 DARK, WHITE = "#0E1117", "#FFFFFF"  # papers of Streamlit's themes
 
 
@@ -70,9 +73,20 @@ def test_the_null_is_grey_and_no_compound_is() -> None:
 
 def test_colours_stand_out_on_light_and_dark_paper() -> None:
     for paper in (DARK, WHITE):
-        assert contrast(colours.INK, paper) > 4.2
+        assert contrast(colours.INK, paper) > 4.2  # lines need 3
         assert contrast(colours.NULL, paper) > 2.5
         assert all(contrast(colour, paper) > 2.0 for _, colour in colours.SCALE)
+
+
+def test_text_of_a_figure_can_be_read_on_its_paper() -> None:
+    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
+    for kind, is_dark in (("light", False), ("dark", True)):
+        layout = set_ink(style(go.Figure(), "x", "y"), is_dark).layout
+        inks = {layout.font.color, layout.legend.font.color}
+        inks |= {ink for axis in (layout.xaxis, layout.yaxis) for ink in (axis.tickfont.color, axis.title.font.color)}
+        papers = (theme[kind]["backgroundColor"], theme[kind]["secondaryBackgroundColor"])
+        assert all(contrast(ink, paper) >= 4.5 for ink in inks for paper in papers)
+    assert style(go.Figure(), "x", "y").layout.xaxis.title.font.color == colours.TEXT  # of a file, on white
 
 
 def test_translucent() -> None:

@@ -1,0 +1,13 @@
+"""Figures as a page shows them."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from compassign.figures.base import set_ink
+
+
+def on_paper(figure: go.Figure) -> go.Figure:
+    """A figure whose text can be read on the light or dark page of whoever looks at it; changes and returns it."""
+    return set_ink(figure, is_dark=st.context.theme.type == "dark")

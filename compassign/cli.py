@@ -31,7 +31,9 @@ EXIT_COMPLETE, EXIT_FAILED, EXIT_INPUT, EXIT_VERDICT, EXIT_CANCELLED = 0, 1, 2, 
 # Commands find these by name when they run, so that `--help` does not wait seconds for the samplers.
 _LOADER, _REPORT, _JOBS = "compassign.data.load", "compassign.report", "compassign.cli_jobs"
 _BACKUP, _COMPARE, _AUDIT = "compassign.workspace_backup", "compassign.cli_compare", "compassign.cli_audit"
+_RECALIBRATE = "compassign.recalibrate"
 
+Recalibration = Literal["temperature", "isotonic"]
 Design = Literal["entrapment", "withholding"]
 
 _RUN_HELP = """Assign compounds to peaks: fit a model to a dataset and write probabilities, decisions and metrics.
@@ -158,6 +160,26 @@ def audit(
     with _Boundary() as boundary:
         audits: dict[Design, Callable[[Path, str], str]] = importlib.import_module(_AUDIT).AUDITS
         typer.echo(audits[design](output, name))
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def recalibrate(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, or a run folder.")],
+    method: Annotated[
+        Recalibration,
+        typer.Option(
+            "--method",
+            help="temperature: one power of all probabilities; isotonic: any rising curve of those of the calls, for "
+            "several hundred labels.",
+        ),
+    ] = "temperature",
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
+) -> None:
+    """Learn from audit labels whether a run is too sure, and write mended probabilities beside the raw ones."""
+    with _Boundary() as boundary:
+        change: Callable[[Path, str, Recalibration], str] = importlib.import_module(_RECALIBRATE).recalibrate
+        typer.echo(change(output, name, method))
     raise typer.Exit(boundary.code)
 
 

@@ -209,7 +209,10 @@ def _extract(archive: zipfile.ZipFile, folder: Path, advance: Advance) -> None:
 
 
 def _settle(output: Path) -> list[str]:
-    """End the runs that the backup shows as running: their processes are not this workspace's to watch or kill."""
+    """End the runs that the backup shows as running or queued.
+
+    The processes of the former are not this workspace's to watch or kill; the latter nobody asked to start here.
+    """
     if not (output / DATABASE_NAME).is_file():
         return ["The backup has no list of runs: results can be looked at, the history of runs is not there."]
     try:
@@ -219,9 +222,15 @@ def _settle(output: Path) -> list[str]:
             path = output / RUNS / row.id
             gone = Ending("failed", error="it was still running when the backup was made")
             store.finish(row.id, ending(path, None) if is_complete(path) else gone)
+        queued = store.rows("queued")
+        for row in queued:
+            store.request_cancel(row.id, "it waited in the queue when the backup was made that was restored here")
     except StoreError as error:
         raise InputError(f"the backup's list of runs cannot be used: {error}") from error
-    return [f"{row.title}: was still running when the backup was made." for row in running]
+    return [
+        *(f"{row.title}: was still running when the backup was made." for row in running),
+        *(f"{row.title}: was still queued when the backup was made, and is cancelled." for row in queued),
+    ]
 
 
 def _link(output: Path, latest: str) -> None:

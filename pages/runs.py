@@ -150,6 +150,8 @@ def _show_run(store: RunStore, entry: RunEntry) -> None:
         _show_log(entry)
     elif entry.status == "cancelled":
         st.info("This run was cancelled; nothing of it is kept but its log.")
+        if entry.row and entry.row.error:
+            st.text(f"Why: {entry.row.error}.")
     elif entry.status == "done":
         _show_results(entry)
     if not entry.is_active:

@@ -128,9 +128,12 @@ class RunStore:
         values = {"status": ending.status, "verdict": ending.verdict, "error": ending.error, **ending.hashes}
         return self._change(run_id, (runs.c.status == "running",), {**values, "finished_at": datetime.now(UTC)})
 
-    def request_cancel(self, run_id: str) -> RunRow:
-        """Cancel a queued run; ask a running one to stop; leave one that has ended as it is."""
-        ended = {"status": "cancelled", "finished_at": datetime.now(UTC), "cancel_requested": True}
+    def request_cancel(self, run_id: str, reason: str | None = None) -> RunRow:
+        """Cancel a queued run; ask a running one to stop; leave one that has ended as it is.
+
+        reason : of a queued run, for a person; None where somebody asked for it.
+        """
+        ended = {"status": "cancelled", "finished_at": datetime.now(UTC), "cancel_requested": True, "error": reason}
         if not self._change(run_id, (runs.c.status == "queued",), ended):
             self._change(run_id, (runs.c.status == "running",), {"cancel_requested": True})
         return self.get(run_id)

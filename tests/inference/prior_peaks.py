@@ -30,6 +30,7 @@ class World:
     """What the peaks are drawn from; the defaults are the model itself, small enough to be fitted hundreds of times.
 
     n_peaks, n_groups : of one data set. max_compounds : a group has one compound to so many, equally often.
+    rt_pred_sd_min : of the better and of the worse half of all predictions.
     mass_scale_factor : the mass errors' scale against the drawn one. has_null : False draws neither background nor
     twins. max_mass_z : peaks with larger mass errors, in scales, are lost unseen. neighbour_ppm : distance of the
     second group of each mass region, None for regions of one group.
@@ -38,6 +39,7 @@ class World:
     n_peaks: int = 160
     n_groups: int = 24
     max_compounds: int = 3
+    rt_pred_sd_min: tuple[float, float] = (0.02, 0.3)
     mass_scale_factor: float = 1.0
     has_null: bool = True
     max_mass_z: float = np.inf
@@ -172,7 +174,7 @@ def _as_sampled(
 
 
 def _draw_design(rng: np.random.Generator, world: World) -> _Design:
-    """Mass region, ion, species and injection of every peak; half of the compounds are predicted well."""
+    """Mass region, ion, species and injection of every peak; some compounds are predicted better than others."""
     n_peaks, n_groups = world.n_peaks, world.n_groups
     group_of_compound = np.repeat(np.arange(n_groups), rng.integers(1, world.max_compounds + 1, n_groups))
     region_of_compound = group_of_compound // world.groups_per_region
@@ -197,7 +199,7 @@ def _draw_design(rng: np.random.Generator, world: World) -> _Design:
         is_known_in=(rng.random((n_compounds, N_SPECIES)) < 0.3)[compound, species[peak]],
         centre_ppm=place * (world.neighbour_ppm or 0.0),
         rt_pred_min=RT_LAW.rvs(n_compounds, random_state=rng)[compound],
-        rt_pred_sd_min=np.where(rng.random(n_compounds) < 0.5, 0.02, 0.3)[compound],
+        rt_pred_sd_min=np.where(rng.random(n_compounds) < 0.5, *world.rt_pred_sd_min)[compound],
     )
 
 

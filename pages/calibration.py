@@ -172,7 +172,8 @@ def _show_thresholds(found: Thresholds) -> None:
     for name, label, digits in shown:
         value = "\N{EN DASH}" if row[name] != row[name] else format(row[name], digits)
         numbers.metric(label, value)
-    st.plotly_chart(on_paper(draw_thresholds(found.table, threshold)), height=FIGURE_PX - 80, key="thresholds", alt="Thresholds")
+    figure = on_paper(draw_thresholds(found.table, threshold))
+    st.plotly_chart(figure, height=FIGURE_PX - 80, key="thresholds", alt="Thresholds")
 
 
 def _show_compounds(run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,6 +24,8 @@ from compassign.units import FloatArray
 
 Method = Literal["temperature", "isotonic"]
 N_FOLDS = 5
+# Numbers of WeightedScores, as a person calls them; of all, lower is better.
+SCORES = {"log_loss": "Log loss, nats", "brier": "Brier score", "miscalibration": "Miscalibration of the calls"}
 
 Change = Callable[[Options], FloatArray]
 """Options -> their recalibrated probabilities."""
@@ -85,3 +87,14 @@ def weighted_scores(judged: Judged, probability: FloatArray) -> WeightedScores:
         brier=float(np.average((1.0 - true) ** 2 + false_squares, weights=judged.weight)),
         miscalibration=float(split_brier(cells, size, right, isotonic(size, right))[0][0]),
     )
+
+
+def temperature_sentence(found: Mapping[str, object]) -> str:
+    """What a temperature says of the probabilities; found : the fields of `Temperature`."""
+    value, low, high = (found.get(name) for name in ("value", "low", "high"))
+    span = " to ".join(f"{end:.2f}" if isinstance(end, int | float) else "no end" for end in (low, high))
+    shown = value if isinstance(value, int | float) else 1.0
+    says = "no sign that the probabilities are too sure, or not sure enough"
+    if found.get("is_distorted"):
+        says = "the probabilities are too sure" if shown > 1.0 else "the probabilities are not sure enough"
+    return f"Temperature {shown:.2f} (95 %: {span}): {says}."

@@ -100,7 +100,7 @@ def scores(run: Run) -> pd.DataFrame:
     """
     if run.truth is None or why_unscored(run):
         return pd.DataFrame({name: [] for name in SCORE_COLUMNS})
-    scored = score_peaks(_predictions(run), run.truth)
+    scored = score_peaks(predictions_of(run), run.truth)
     columns = {name: values for name, values in vars(scored).items() if name != "peak"}
     table = pd.DataFrame(columns, index=scored.peak)
     about = run.peaks[["peak_id", "species"]].assign(p_null=null_probability(run))
@@ -108,11 +108,11 @@ def scores(run: Run) -> pd.DataFrame:
 
 
 def _adduct_names(run: Run) -> list[str]:
-    """The adducts of the candidates, in the order of the indices of `_predictions`."""
+    """The adducts of the candidates, in the order of the indices of `predictions_of`."""
     return sorted(name for name in run.candidates["adduct"].unique() if name)
 
 
-def _predictions(run: Run) -> Predictions:
+def predictions_of(run: Run) -> Predictions:
     """The run's answers in the form that the metrics read."""
     starts = option_starts(run)
     candidates = run.candidates
@@ -160,14 +160,20 @@ def reliability(run: Run, target: Target = "call", species: str | None = None) -
     if not missing and not said.probability.size:
         among = "" if species is None else f" of {species}"
         missing = f"no {NOTHING_SCORED[target]}{among} has a truth that the fit did not see"
-    found = summarise_calibration(said, np.random.default_rng(run.record.config.seed))
+    counted = "pairs" if target == "pair" else "peaks"
+    return reliability_of(said, counted, run.record.config.seed, missing)
+
+
+def reliability_of(said: Statements, counted: str, seed: int, missing: str = "") -> Reliability:
+    """The same of any statements; none have nothing but what is missing."""
+    found = summarise_calibration(said, np.random.default_rng(seed))
     curve, summary = found if found is not None else (_NO_CURVE, None)
     return Reliability(
         curve=pd.DataFrame(vars(curve)),
         bins=_bins(said),
         numbers=_numbers(summary),
         n_scored=int(said.probability.size),
-        counted="pairs" if target == "pair" else "peaks",
+        counted=counted,
         is_inside_band=curve.is_inside,
         missing=missing,
     )
@@ -185,7 +191,7 @@ def _views(run: Run) -> dict[Target, View]:
         n_candidates=run.peaks["n_candidates"].to_numpy(dtype=np.int64),
         adduct_names=_adduct_names(run),
     )
-    return build_views(_predictions(run), truth, _is_scored(run, truth), about)
+    return build_views(predictions_of(run), truth, _is_scored(run, truth), about)
 
 
 def _bins(said: Statements) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from compassign.config import RunConfig, RunRecord, read_record
+from compassign.data.audit_labels import AuditLabels
 from compassign.data.bundled import demo_dataset
 from compassign.data.dataset import Answers, Dataset
 from compassign.data.load import load_dataset
@@ -59,6 +60,7 @@ class Run:
     offsets : (n_peaks + 1,).
     compounds : index compound_id; name, formula, exact_mass (Da), inchikey, smiles; without rows where the dataset is
         gone.
+    audit : labels of the audit as they are now, none where the dataset is gone.
     truth : None where the dataset has none, or is gone. dataset_problem : why the dataset is not used, "" if it is.
     checks : one row a predictive check; may have no rows. check_histograms : observable -> one row a bin: low, high
         (scales), observed, replicated_05, replicated_50, replicated_95 (density).
@@ -75,6 +77,7 @@ class Run:
     dataset_problem: str
     checks: pd.DataFrame
     check_histograms: Mapping[str, pd.DataFrame]
+    audit: AuditLabels = field(default_factory=AuditLabels)
 
     @property
     def run_id(self) -> str:
@@ -128,6 +131,7 @@ def load_run(path: Path) -> Run:
         dataset_problem=problem,
         checks=check_table,
         check_histograms=histograms,
+        audit=dataset.audit if dataset is not None else AuditLabels(),
     )
 
 

@@ -32,9 +32,16 @@ EXIT_COMPLETE, EXIT_FAILED, EXIT_INPUT, EXIT_VERDICT, EXIT_CANCELLED = 0, 1, 2, 
 _LOADER, _REPORT, _JOBS = "compassign.data.load", "compassign.report", "compassign.cli_jobs"
 _BACKUP, _COMPARE, _AUDIT = "compassign.workspace_backup", "compassign.cli_compare", "compassign.cli_audit"
 _RECALIBRATE = "compassign.recalibrate"
+_AUDIT_LABELS = "compassign.cli_audit_labels"
 
 Recalibration = Literal["temperature", "isotonic"]
-Design = Literal["entrapment", "withholding"]
+Design = Literal["entrapment", "withholding", "labels"]
+
+_AUDITS: dict[Design, tuple[str, str]] = {
+    "entrapment": (_AUDIT, "audit_by_entrapment"),
+    "withholding": (_AUDIT, "audit_by_withholding"),
+    "labels": (_AUDIT_LABELS, "audit_by_labels"),
+}
 
 _RUN_HELP = """Assign compounds to peaks: fit a model to a dataset and write probabilities, decisions and metrics.
 
@@ -151,15 +158,31 @@ def audit(
         typer.Option(
             "--design",
             help="entrapment: one fit with added isomers that cannot be present, which bound the false share; "
-            "withholding: five fits, each without a tenth of the labelled compounds.",
+            "withholding: five fits, each without a tenth of the labelled compounds; "
+            "labels: no fit, the false share from audit labels of the dataset.",
         ),
     ] = "withholding",
+    draw: Annotated[
+        int | None, typer.Option("--draw", metavar="M", min=1, help="With --design labels: draw M peaks to label.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="With --draw: the label table to write and fill in.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
 ) -> None:
-    """Repeat a run in a way that shows false acceptances, without looking at the truth."""
+    """Find out how many accepted peaks are false, without looking at the truth."""
     with _Boundary() as boundary:
-        audits: dict[Design, Callable[[Path, str], str]] = importlib.import_module(_AUDIT).AUDITS
-        typer.echo(audits[design](output, name))
+        if (draw is None) != (to is None) or (draw is not None and design != "labels"):
+            raise InputError("--draw and --to go together, and with --design labels")
+        if draw is not None:
+            draw_labels: Callable[[Path, str, int, Path | None], str] = importlib.import_module(
+                _AUDIT_LABELS
+            ).draw_labels
+            typer.echo(draw_labels(output, name, draw, to))
+        else:
+            module, function = _AUDITS[design]
+            audit_run: Callable[[Path, str], str] = getattr(importlib.import_module(module), function)
+            typer.echo(audit_run(output, name))
     raise typer.Exit(boundary.code)
 
 

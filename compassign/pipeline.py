@@ -15,6 +15,7 @@ from compassign.data.load import load_dataset
 from compassign.data.split import default_label_fraction, split_labels
 from compassign.decisions.compounds import CompoundDecisions, decide_compounds
 from compassign.decisions.fdr import Decisions, decide
+from compassign.evaluation.audit_estimates import called_by, estimate_audit
 from compassign.evaluation.discoveries import compound_truth, with_compounds, with_intervals
 from compassign.evaluation.elpd import leave_one_out
 from compassign.evaluation.metrics import FdrLevel, Metrics, Predictions, evaluate
@@ -180,6 +181,7 @@ def _write_results(
     write_json(hashes, output.folder / "run.json")  # the command adds the configuration and how it was started
     _write_checks(question, fitted, output)
     sensitivity = _sensitivity(question, fitted, config, metrics)
+    audit = estimate_audit(dataset.audit, called_by(predictions, question.problem.is_labelled))
     document = {
         **asdict(metrics),
         "calibration": _calibration(question, predictions, metrics, config.seed),
@@ -194,6 +196,7 @@ def _write_results(
         "n_calibrants": int(is_calibrant.sum()),
         "decisions": {name: int((decisions.decision == name).sum()) for name in ("accept", "null", "review")},
         "sets": asdict(write_sets(question, predictions, output.folder)),
+        "audit": None if audit is None else asdict(audit),
         "sensitivity": sensitivity,
         "sampler": asdict(verdict),
         "runtime_s": dict(output.progress.runtime_s),

@@ -19,6 +19,7 @@ from compassign.evaluation.views import NUMBERS
 METRICS_FILE = Path("results", "assignment_metrics.json")
 RECORD_FILE = Path("results", "run.json")
 CHECKS_FILE = Path("results", "predictive_checks.json")
+AUDIT_LABELS_FILE = Path("results", "audit_labels.json")
 LOG_FILE = Path("logs", "run.log")
 WIDTH = 100  # characters; fits a terminal, an e-mail and a page
 MISSING = "-"
@@ -82,6 +83,7 @@ def render_report(run_dir: Path) -> str:
         _accepted(_object(metrics, "fdr")),
         _calibration(_object(metrics, "calibration")),
         _views(_object(_object(metrics, "calibration"), "views")),
+        _audit(audit_document(run_dir, metrics)),
         _sensitivity(_object(metrics, "sensitivity")),
         _sampler(_object(metrics, "sampler")),
         _checks(_read_object(run_dir / CHECKS_FILE) if (run_dir / CHECKS_FILE).is_file() else {}),
@@ -250,6 +252,22 @@ def _estimate(number: object) -> str:
 def _probability(value: object) -> str:
     """With as many digits as are known, so that three intervals fit into a line."""
     return f"{value:.3f}" if isinstance(value, int | float) else MISSING
+
+
+def audit_document(run_dir: Path, metrics: Document) -> Document:
+    """What audit labels say of a run: of `compassign audit`, which came later, else of the run itself, else empty."""
+    later = run_dir / AUDIT_LABELS_FILE
+    return _read_object(later) if later.is_file() else _object(metrics, "audit")
+
+
+def _audit(audit: Document) -> RenderableType:
+    if not audit:
+        return Text("Audit labels: none, so no share of false ones is certified.\n")
+    n_labels, n_skipped, n_seen = (_shown(audit.get(name)) for name in ("n_labels", "n_skipped", "n_seen"))
+    about = f"{n_labels} audit labels, {n_skipped} skipped, {n_seen} left out as seen by the fit:"
+    levels = _object(audit, "levels")
+    sentences = [_shown(_object(levels, limit).get("sentence")) for limit in sorted(levels, key=float)]
+    return Text("\n".join([about, *sentences]) + "\n")
 
 
 def _sensitivity(settings: Document) -> RenderableType:

@@ -34,6 +34,7 @@ LAYERS = {
     "compassign.pipeline": 5,
     "compassign.audit": 5,
     "compassign.cli_audit": 5,
+    "compassign.cli_audit_labels": 5,
     "compassign.question": 5,
     "compassign.peak_sets": 5,
     "compassign.recalibrate": 5,

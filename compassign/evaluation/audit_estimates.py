@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from scipy.stats import beta
 
 from compassign.data.audit_labels import AuditLabels
-from compassign.evaluation.metrics import FDR_LEVELS
+from compassign.evaluation.metrics import FDR_LEVELS, Predictions
 from compassign.units import BoolArray, FloatArray, IntArray, StrArray
 
 CONFIDENCE = 0.95
@@ -28,6 +28,13 @@ class Called:
     pep: FloatArray
     q_value: FloatArray
     is_seen: BoolArray
+
+
+def called_by(predictions: Predictions, is_seen: BoolArray) -> Called:
+    """What a model says of every peak; is_seen : (n_peaks,)."""
+    decisions = predictions.decisions
+    names = np.array([*predictions.compound_id, ""], dtype=np.str_)  # index -1, of a null call, is the last
+    return Called(names[decisions.call], decisions.pep, decisions.q_value, is_seen)
 
 
 @dataclass(frozen=True)

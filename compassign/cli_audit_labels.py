@@ -1,0 +1,134 @@
+"""What `compassign audit --design labels` does: draw the peaks to label, and say what their labels say about a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from compassign.config import RunRecord, read_record
+from compassign.data.answers import format_options
+from compassign.data.bundled import demo_dataset
+from compassign.data.dataset import Dataset
+from compassign.data.load import load_dataset
+from compassign.data.raw import list_some
+from compassign.decisions.audit_sample import draw_audit_sample
+from compassign.errors import InputError
+from compassign.evaluation.audit_estimates import AuditEstimate, Called, estimate_audit
+from compassign.queries.run_folder import ASSIGNMENTS_FILE, read_table
+from compassign.repeat import check_dataset
+from compassign.report import AUDIT_LABELS_FILE
+from compassign.results import write_json
+from compassign.runs import find_run
+from compassign.tables import AUDIT, SKIPPED
+from compassign.units import BoolArray
+
+DRAW_STREAM = 4  # of the run's seed: which peaks are drawn follows from it
+_HOW_TO = """For each, write its compound_id (empty = nothing in the library, A;B = one of these) and clear `skipped`;
+leave `yes` where you cannot say. Begin at the top; if you stop early, delete the rows that you did not get to.
+Then put the rows into labels.csv of the dataset, and repeat this command without --draw and --to."""
+_COLUMNS = ("peak_id", "assigned_compound", "pep", "q_value", "n_candidates", "is_labelled", "is_calibrant")
+
+
+def audit_by_labels(output: Path, name: str) -> str:
+    """Audit a run by the audit labels that its dataset has now.
+
+    name : run id, its beginning, or a run folder. Writes AUDIT_LABELS_FILE into it, and returns a text. Raises
+    InputError where the run, its dataset or audit labels are not there.
+    """
+    path = find_run(output, name)
+    record = read_record(path)
+    dataset = _dataset_now(record)
+    peaks = _peaks_of(path, dataset)
+    called = Called(
+        compound=peaks["assigned_compound"].to_numpy(dtype=np.str_),
+        pep=peaks["pep"].to_numpy(dtype=np.float64),
+        q_value=peaks["q_value"].to_numpy(dtype=np.float64),
+        is_seen=_is_seen(peaks),
+    )
+    found = estimate_audit(dataset.audit, called)
+    if found is None:
+        raise InputError(
+            f"{dataset.name} has no audit labels: draw peaks with `compassign audit {path.name} --design labels "
+            "--draw 150 --to labels.csv`, label them, and put the file into the dataset's folder"
+        )
+    about = {"run_id": path.name, "design": "labels", "labels_hash": dataset.labels_hash}
+    write_json({**about, **asdict(found)}, path / AUDIT_LABELS_FILE)
+    return "\n".join([*_lines(found), f"File: {path / AUDIT_LABELS_FILE}"])
+
+
+def draw_labels(output: Path, name: str, n: int, file: Path) -> str:
+    """Write a label table to fill in: peaks drawn for an audit, in order, without what the run says of them.
+
+    What the dataset's audit labels say of them already is kept. Raises InputError where the file exists or cannot be
+    written, and where the dataset has audit labels of peaks that this draw does not have.
+    """
+    path = find_run(output, name)
+    record = read_record(path)
+    dataset = _dataset_now(record)
+    peaks = _peaks_of(path, dataset)
+    is_open = (peaks["n_candidates"] > 0).to_numpy() & ~_is_seen(peaks)
+    is_accepted = (peaks["q_value"] <= record.config.alpha).to_numpy()
+    rng = np.random.default_rng([record.config.seed, DRAW_STREAM])
+    peak, inclusion_prob = draw_audit_sample(is_open, is_accepted, n, rng)
+    if not peak.size:
+        raise InputError(f"run {path.name}: no peak without a label has a candidate, so there is nothing to draw")
+    known = _known_answers(dataset)
+    drawn = peaks["peak_id"].to_numpy()[peak].tolist()
+    others = sorted(set(known) - set(drawn))
+    if others:
+        raise InputError(
+            f"{dataset.name} has audit labels of peaks that this draw lacks ({list_some(others)}): draw as many or "
+            "more from the run of the first draw, because two draws cannot be weighed together"
+        )
+    answers, skipped = zip(*(known.get(peak_id, ("", SKIPPED)) for peak_id in drawn), strict=True)
+    columns = {"peak_id": drawn, "compound_id": answers, "purpose": AUDIT, "inclusion_prob": inclusion_prob}
+    _write_new(pd.DataFrame({**columns, "skipped": skipped}), file)
+    n_accepted = int(is_accepted[peak].sum())
+    return f"{peak.size} peaks, {n_accepted} of them accepted at {record.config.alpha:.0%}: {file}\n{_HOW_TO}"
+
+
+def _dataset_now(record: RunRecord) -> Dataset:
+    """The dataset of a run with the labels that it has now; raises InputError if its peaks or library have changed."""
+    config = record.config
+    dataset = demo_dataset(config.difficulty) if config.data is None else load_dataset(config.data)
+    check_dataset(record, dataset.dataset_hash)
+    return dataset
+
+
+def _peaks_of(path: Path, dataset: Dataset) -> pd.DataFrame:
+    """What the run says of each peak, one row a peak of the dataset, in its order."""
+    table = read_table(path / ASSIGNMENTS_FILE, _COLUMNS)
+    if table["peak_id"].tolist() != dataset.peaks["peak_id"].tolist():
+        table = table.set_index("peak_id").reindex(dataset.peaks["peak_id"]).reset_index()  # rows may be reordered
+    return table
+
+
+def _is_seen(peaks: pd.DataFrame) -> BoolArray:
+    return (peaks["is_labelled"] | peaks["is_calibrant"]).to_numpy(dtype=np.bool_)
+
+
+def _known_answers(dataset: Dataset) -> dict[str, tuple[str, str]]:
+    """peak_id -> cells `compound_id` and `skipped` of what is labelled already."""
+    audit = dataset.audit
+    names = dataset.peaks["peak_id"].to_numpy()[audit.peak].tolist()
+    entries = zip(names, audit.options, audit.is_skipped.tolist(), strict=True)
+    return {name: ("", SKIPPED) if skipped else (format_options(options), "") for name, options, skipped in entries}
+
+
+def _write_new(table: pd.DataFrame, file: Path) -> None:
+    try:
+        with file.open("x", encoding="utf-8", newline="") as target:
+            table.to_csv(target, index=False)
+    except FileExistsError as error:
+        raise InputError(f"{file}: exists already; give the name of a new file") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror})") from error
+
+
+def _lines(found: AuditEstimate) -> list[str]:
+    seen = f"; {found.n_seen} are left out, because the run saw an answer to them" if found.n_seen else ""
+    head = f"{found.n_labels} audit labels, of which {found.n_skipped} are skipped{seen}."
+    return [head, *(f"  {level.sentence}" for level in found.levels.values())]

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from compassign.errors import InputError
 from compassign.evaluation.views import NUMBERS
+from compassign.report_trust import RECALIBRATION_FILE, recalibration_text, sets_text
 
 METRICS_FILE = Path("results", "assignment_metrics.json")
 RECORD_FILE = Path("results", "run.json")
@@ -84,9 +85,11 @@ def render_report(run_dir: Path) -> str:
         _calibration(_object(metrics, "calibration")),
         _views(_object(_object(metrics, "calibration"), "views")),
         _audit(audit_document(run_dir, metrics)),
+        Text(sets_text(_object(metrics, "sets"))),
+        Text(recalibration_text(_optional(run_dir / RECALIBRATION_FILE))),
         _sensitivity(_object(metrics, "sensitivity")),
         _sampler(_object(metrics, "sampler")),
-        _checks(_read_object(run_dir / CHECKS_FILE) if (run_dir / CHECKS_FILE).is_file() else {}),
+        _checks(_optional(run_dir / CHECKS_FILE)),
         _runtime(_object(metrics, "runtime_s")),
     ]
     console = Console(file=io.StringIO(), width=WIDTH, color_system=None, legacy_windows=False)
@@ -111,6 +114,11 @@ def _read_object(path: Path) -> Document:
     if not isinstance(document, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(document).__name__}")
     return document
+
+
+def _optional(path: Path) -> Document:
+    """A document that not every run has, empty where it is not there."""
+    return _read_object(path) if path.is_file() else {}
 
 
 def _object(document: Document, key: str) -> Document:

@@ -24,6 +24,7 @@ from pages.shared.audits import show_audits
 from pages.shared.current_run import changed_ns, choose_run
 from pages.shared.figures import on_paper
 from pages.shared.guard import begin
+from pages.shared.recalibration import show_recalibration
 from pages.shared.text import NOTHING
 
 TARGETS: dict[str, Target] = {"The call": "call", "Each candidate": "pair", "The null": "null"}

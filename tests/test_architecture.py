@@ -53,6 +53,7 @@ LAYERS = {
     "compassign.workspace_backup": 5,
     "compassign.cli_jobs": 5,
     "compassign.cli_compare": 5,
+    "compassign.cli_import": 5,
     "compassign.cli_text": 5,
     "compassign.cli_options": 5,
     "compassign.cli": 5,

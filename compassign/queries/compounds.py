@@ -46,13 +46,13 @@ def accepted_compounds(run: Run) -> str:
     """One line a limit: how many compounds are accepted, and how many of them may be false; "" for earlier versions."""
     levels = (run.metrics.get("fdr") or {}).items()
     found = [(float(limit), level["compounds"]) for limit, level in levels if level.get("compounds")]
-    return "\n".join(f"At {limit:.0%}: {_in_words(compounds)}." for limit, compounds in found)
+    return "\n".join(f"At {100 * limit:g} %: {_in_words(compounds)}." for limit, compounds in found)
 
 
 def _in_words(compounds: Mapping[str, Any]) -> str:
     if not compounds["n_accepted"]:
         return "no compound is accepted"
-    said = f"{compounds['n_accepted']} accepted, {compounds['expected_false_share']:.1%} expected false"
+    said = f"{compounds['n_accepted']} accepted, {100 * compounds['expected_false_share']:.1f} % expected false"
     if not compounds["n_scored"]:
         return said
-    return f"{said}; of the {compounds['n_scored']} whose truth is known, {compounds['false_share']:.1%} are"
+    return f"{said}; of the {compounds['n_scored']} whose truth is known, {100 * compounds['false_share']:.1f} % are"

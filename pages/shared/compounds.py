@@ -13,10 +13,11 @@ from compassign.queries.compounds import compound_table, peaks_of, summary
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import changed_ns
 from pages.shared.peak import go_to
-from pages.shared.selection import row_ids
-from pages.shared.text import COLUMNS, complain, escaped
+from pages.shared.selection import row_ids, rows_selected
+from pages.shared.text import COLUMNS, NOTHING, complain, escaped
 
 _COMPOUND = "compound"  # of the link: whose peaks are shown
+_CLEARED = "compounds_cleared"  # how often all peaks were asked for again
 _TABLE = ("name", "probability", "q_value", "decision", "best_peak", "n_peaks", "species", "compound_id")
 _PANEL_PX = 300
 _MAX_ROWS = 5000  # rows that can be selected are sent to the browser all at once
@@ -68,14 +69,15 @@ def narrow_to_compound(run: Run, peaks: pd.DataFrame) -> pd.DataFrame:
     row = st.container(horizontal=True, vertical_alignment="center")
     known = compounds.loc[compounds["compound_id"] == picked, "name"].tolist()
     row.markdown(f"Peaks that may be **{escaped((known or [picked])[0] or picked)}**", width="content")
-    row.button("Show all peaks", icon=":material/close:", on_click=_forget, type="tertiary")
+    row.button("Show all peaks", icon=":material/close:", on_click=_show_all, type="tertiary")
     return peaks_of(run, peaks, picked)
 
 
 def _show_compounds(compounds: pd.DataFrame, run_id: str) -> None:
     cut = f" The first {_MAX_ROWS} are listed." if len(compounds) > _MAX_ROWS else ""
     st.caption(f"The surest first. Select one to see the peaks that may be its, below.{cut}")
-    listed, key = compounds.head(_MAX_ROWS), f"compounds of {run_id}"
+    listed, key = compounds.head(_MAX_ROWS), f"compounds of {run_id} {st.session_state.get(_CLEARED, 0)}"
+    ids = listed["compound_id"].tolist()
     st.dataframe(
         listed,
         height=_PANEL_PX,
@@ -83,8 +85,10 @@ def _show_compounds(compounds: pd.DataFrame, run_id: str) -> None:
         column_order=_TABLE,
         column_config=_COLUMNS,
         key=key,
-        on_select=partial(_picked, key, listed["compound_id"].tolist(), listed["best_peak"].tolist()),
+        placeholder=NOTHING,
+        on_select=partial(_picked, key, ids, listed["best_peak"].tolist()),
         selection_mode="single-row",
+        selection_default=rows_selected([st.query_params.get(_COMPOUND, "")], ids),
         alt="Compounds",
     )
 
@@ -97,6 +101,12 @@ def _picked(key: str, ids: list[str], best_peaks: list[str]) -> None:
         return
     st.query_params[_COMPOUND] = found[0]
     go_to(best_peaks[ids.index(found[0])])
+
+
+def _show_all() -> None:
+    """Forget the compound; the table gets another key, because the selection under the old one cannot be taken back."""
+    st.session_state[_CLEARED] = st.session_state.get(_CLEARED, 0) + 1
+    _forget()
 
 
 def _forget() -> None:

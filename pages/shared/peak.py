@@ -108,6 +108,7 @@ def _show_candidates(peak_id: str, detail: PeakDetail) -> int:
         alt="Candidates",
     )
     unlisted = detail.probability_unlisted
+    st.text(detail.sets)
     if unlisted > 0.0:
         st.caption(f"Of the null, {unlisted:.3f} is a compound that the library lacks; the rest is background.")
     rows = row_ids(state, ids)

@@ -77,4 +77,4 @@ def test_calibration_counts_accepted_compounds(shown_output: Path) -> None:
     assert shown_output.is_dir()
     app = open_page("calibration", run=LOOKUP)
     assert "Compounds" in [header.value for header in app.subheader]
-    assert any(text.value.startswith("At 1%: ") and "At 10%: " in text.value for text in app.text)
+    assert any(text.value.startswith("At 1 %: ") and "At 10 %: " in text.value for text in app.text)

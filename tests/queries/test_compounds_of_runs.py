@@ -50,14 +50,14 @@ def test_a_run_of_an_earlier_version_lists_none_and_a_broken_one_says_so(copied_
     ("compounds", "expected"),
     [
         (None, ""),
-        ({"n_accepted": 0, "expected_false_share": None, "n_scored": 0}, "At 5%: no compound is accepted."),
+        ({"n_accepted": 0, "expected_false_share": None, "n_scored": 0}, "At 5 %: no compound is accepted."),
         (
             {"n_accepted": 12, "expected_false_share": 0.0498, "n_scored": 0, "false_share": None},
-            "At 5%: 12 accepted, 5.0% expected false.",
+            "At 5 %: 12 accepted, 5.0 % expected false.",
         ),
         (
             {"n_accepted": 12, "expected_false_share": 0.04, "n_scored": 8, "false_share": 0.125},
-            "At 5%: 12 accepted, 4.0% expected false; of the 8 whose truth is known, 12.5% are.",
+            "At 5 %: 12 accepted, 4.0 % expected false; of the 8 whose truth is known, 12.5 % are.",
         ),
     ],
 )

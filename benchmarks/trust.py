@@ -23,7 +23,7 @@ from trust_scores import DISTORTION, N_LABELS, Audit, Scores, audit, score
 from compassign.evaluation.metrics import FDR_LEVELS
 from compassign.evaluation.views import RANGES
 
-WORLD = World(n_peaks=800, n_groups=60, max_compounds=12, rt_pred_sd_min=(0.3, 1.0))
+WORLD = World(n_peaks=600, n_groups=60, max_compounds=12, rt_pred_sd_min=(0.3, 1.0))
 SCORING = 1  # a stream of random numbers apart from those that data sets are drawn with
 
 MIN_INSIDE = 0.85  # of curves, whose band holds 90 %

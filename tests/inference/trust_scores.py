@@ -10,10 +10,9 @@ from simulated_runs import SimulatedRun
 
 from compassign.decisions.fdr import decide
 from compassign.decisions.sets import credible_sets
-from compassign.evaluation.comparison import cluster_by_truth
 from compassign.evaluation.discoveries import with_intervals
 from compassign.evaluation.metrics import FdrLevel, evaluate
-from compassign.evaluation.recalibration import Judged, Temperature, fit_temperature, tempered
+from compassign.evaluation.recalibration import Judged, Temperature, fit_temperature, judge, tempered
 from compassign.evaluation.views import RANGES, Target, View, build_views, summarise_view
 from compassign.posterior.options import NULL_OPTION, Options, named_options, peak_options
 from compassign.units import BoolArray, IntArray
@@ -109,9 +108,7 @@ def _answers(run: SimulatedRun) -> list[frozenset[str]]:
 
 def _judged(run: SimulatedRun, options: Options) -> Judged:
     """All peaks with their truth, of equal weight."""
-    answers = _answers(run)
-    is_true = named_options(options, run.predictions.compound_id, answers)
-    return Judged(options, is_true, np.ones(len(answers)), cluster_by_truth(answers))
+    return judge(options, run.predictions.compound_id, _answers(run), np.ones(len(run.truth)))
 
 
 def _saying(run: SimulatedRun, options: Options) -> SimulatedRun:

@@ -24,7 +24,8 @@ from compassign.evaluation.recalibrated_scores import (
 from compassign.evaluation.recalibration import Judged, Temperature, called_option, fit_temperature, judge
 from compassign.posterior.options import Options, peak_options
 from compassign.queries.calibration import predictions_of
-from compassign.queries.run_folder import RECALIBRATED_FILE, RECALIBRATION_FILE, Run, load_run
+from compassign.queries.run_folder import RECALIBRATED_FILE, Run, load_run
+from compassign.report_trust import RECALIBRATION_FILE
 from compassign.results import write_csv, write_json
 from compassign.runs import find_run
 from compassign.units import BoolArray, FloatArray, StrArray

@@ -37,6 +37,7 @@ LAYERS = {
     "compassign.cli_audit_labels": 5,
     "compassign.question": 5,
     "compassign.peak_sets": 5,
+    "compassign.report_trust": 5,
     "compassign.recalibrate": 5,
     "compassign.eval_loop": 5,
     "compassign.oracles": 5,

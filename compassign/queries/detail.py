@@ -11,6 +11,7 @@ import pandas as pd
 from compassign.chemistry.adducts import get_adduct, mz_theoretical
 from compassign.queries.peaks import peak_table
 from compassign.queries.run_folder import EVIDENCE, Run
+from compassign.queries.sets import describe_sets
 from compassign.units import FloatArray
 
 MAX_NEIGHBOURS = 50
@@ -35,6 +36,7 @@ class PeakDetail:
     candidates : most probable first, the null last: compound_id, name, formula, adduct, mz_theoretical, ppm_error,
         rt_z (SDs), probability, hdi_low, hdi_high, log_odds (nats, against the null), smiles, inchikey.
     probability_unlisted : the part of the null that is a compound which the library lacks.
+    sets : which options hold the truth with 90 %, in words.
     evidence : one row for each candidate and step of its log-odds against the null: candidate (row in `candidates`),
         step, log_odds (nats), explanation. The steps of a candidate add up to its log_odds; those that cannot be told,
         because the null or the candidate is excluded, are NaN.
@@ -46,6 +48,7 @@ class PeakDetail:
     peak: Mapping[str, object]
     candidates: pd.DataFrame
     probability_unlisted: float
+    sets: str
     evidence: pd.DataFrame
     neighbours: pd.DataFrame
     previous_id: str | None
@@ -70,6 +73,7 @@ def peak_detail(run: Run, peak_id: str, order: Sequence[str] | None = None) -> P
         peak={str(name): value for name, value in peak_table(alone).iloc[0].items()},
         candidates=_described(run, ranked),
         probability_unlisted=float(null["probability_unlisted"]),
+        sets=describe_sets(run, slots),
         evidence=_evidence(run, ranked),
         neighbours=_neighbours(run, row),
         previous_id=previous_id,

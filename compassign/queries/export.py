@@ -22,11 +22,11 @@ from compassign.queries.run_folder import (
     ELPD_FILE,
     METRICS_FILE,
     RECALIBRATED_FILE,
-    RECALIBRATION_FILE,
     SETS_FILE,
     Run,
 )
 from compassign.report import RECORD_FILE, render_report
+from compassign.report_trust import RECALIBRATION_FILE
 
 LABELS_NAME = "labels.csv"
 README_NAME = "README.txt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,8 @@ from compassign.errors import InputError
 from compassign.evaluation.recalibrated_scores import SCORES, temperature_sentence
 from compassign.evaluation.reliability_curve import Statements
 from compassign.queries.calibration import Reliability, reliability_of
-from compassign.queries.run_folder import RECALIBRATION_FILE, Run
+from compassign.queries.run_folder import Run
+from compassign.report_trust import RECALIBRATION_FILE
 
 RAW, RECALIBRATED = "raw", "recalibrated"
 
@@ -50,13 +52,12 @@ def recalibration(run: Run) -> RecalibrationView | None:
         raise InputError(f"{path}: not a recalibration that is written ({error})") from error
 
 
-def how_to_recalibrate(run: Run) -> str:
-    """The command that recalibrates a run, and where it gets labels from."""
-    command = f"compassign recalibrate {run.run_id}"
-    if run.audit.peak.size:
-        return command
-    draw = f"compassign audit {run.run_id} --design labels --draw 300 --to FILE"
-    return f"{command}, after labels of a random sample are in labels.csv; draw the sample with: {draw}"
+def how_to_recalibrate(run: Run) -> list[str]:
+    """The commands that recalibrate a run, with those that draw the peaks to label where it has no audit labels."""
+    name = shlex.quote(run.run_id)
+    draw = f"compassign audit {name} --design labels --draw 300 --to audit.csv"
+    fill = "# fill in audit.csv, and add its rows to labels.csv of the dataset"
+    return [*([] if run.audit.peak.size else [draw, fill]), f"compassign recalibrate {name}"]
 
 
 def _view(document: Mapping[str, Any], seed: int) -> RecalibrationView:

@@ -26,8 +26,7 @@ METRICS_FILE = Path("results", "assignment_metrics.json")
 ELPD_FILE = Path("results", "elpd.csv")  # of generative runs that sampled; runs of earlier versions have none
 CHECKS_FILE = Path("results", "predictive_checks.json")
 SETS_FILE = Path("results", "candidate_sets.csv")  # runs of earlier versions have none
-RECALIBRATION_FILE = Path("results", "recalibration.json")  # only of a run that was recalibrated
-RECALIBRATED_FILE = Path("results", "recalibrated.csv")
+RECALIBRATED_FILE = Path("results", "recalibrated.csv")  # only of a run that was recalibrated
 EVIDENCE = "evidence_"  # prefix of the columns of the terms
 
 _TEXT = ("peak_id", "assigned_compound", "compound_id", "name", "adduct", "decision", "species", "best_peak")

@@ -80,7 +80,7 @@ def test_temperature_of_all_peaks_is_that_of_the_document(own_run: Path, capsys:
 def test_screens_show_raw_and_recalibrated_together(own_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = load_run(own_run)
     assert recalibration(run) is None
-    assert how_to_recalibrate(run) == "compassign recalibrate audited"
+    assert how_to_recalibrate(run) == ["compassign recalibrate audited"]
     run_main(capsys, str(own_run))
     shown = recalibration(run)
     assert shown is not None
@@ -99,7 +99,7 @@ def test_without_audit_labels_it_says_how_to_get_them(lookup_folder: Path, capsy
     assert "needs 20 answered audit labels" in err
     assert "found 0" in err
     assert "--design labels --draw 300 --to FILE" in err
-    assert "--draw 300" in how_to_recalibrate(load_run(lookup_folder))
+    assert "--draw 300" in how_to_recalibrate(load_run(lookup_folder))[0]
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

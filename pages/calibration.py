@@ -198,6 +198,7 @@ def show() -> None:
         _show_thresholds(found)
         _show_compounds(run)
         show_audits(run)
+        show_recalibration(run)
         return
     st.caption(f"Scored on {run.metrics.get('n_scored', 0)} peaks whose truth is known and was not given to the fit.")
     _show_metrics(run)
@@ -205,6 +206,7 @@ def show() -> None:
     _show_thresholds(found)
     _show_compounds(run)
     show_audits(run)
+    show_recalibration(run)
 
 
 show()

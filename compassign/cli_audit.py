@@ -14,22 +14,24 @@ from compassign.audit.entries import Bait, set_trap
 from compassign.audit.intervals import Share
 from compassign.audit.withholding import WithholdingAudit, audit_withholding
 from compassign.config import RunConfig, RunRecord, read_record
-from compassign.data.bundled import demo_dataset
 from compassign.data.dataset import Dataset
-from compassign.data.load import load_dataset
-from compassign.data.split import default_label_fraction, split_labels
 from compassign.errors import InputError
 from compassign.inference.rt_stage import run_rt_stage
 from compassign.pipeline import Repeated, decide_again
 from compassign.progress import Progress, RichProgress
 from compassign.repeat import check_dataset
 from compassign.results import write_json
+from compassign.run_labels import seen_dataset
 from compassign.runs import find_run
 
 WITHHOLDING_FILE = Path("results", "audit_withholding.json")
 ENTRAPMENT_FILE = Path("results", "audit_entrapment.json")
 AUDIT_LOG = Path("logs", "audit.log")
 ENTRY_SHARE = 0.2  # enough entries to count, few enough to leave the run as it is
+NOT_COUNTED = (
+    "Every entry stands beside a compound. Compounds that are accepted alone, on peaks of what the library lacks, are "
+    "hardly counted: --design withholding shows them."
+)
 WITHHOLDING_STREAM, ENTRAPMENT_STREAM = 2, 3  # of the run's seed: what is withheld or added follows from them
 
 
@@ -57,7 +59,7 @@ def _audited(output: Path, name: str) -> Iterator[_Audited]:
     """
     path = find_run(output, name)
     record = read_record(path)
-    seen = _seen_dataset(record)
+    seen = _seen_dataset(record, path)
     with RichProgress(path / AUDIT_LOG) as progress:
         yield _Audited(path, record.run_id or path.name, record.config, seen, progress)
 
@@ -95,17 +97,17 @@ def audit_by_entrapment(output: Path, name: str) -> str:
     return "\n".join([*_entrapment_lines(found), f"File: {run.path / ENTRAPMENT_FILE}"])
 
 
-def _seen_dataset(record: RunRecord) -> Dataset:
+def _seen_dataset(record: RunRecord, path: Path) -> Dataset:
     """The dataset with the labels that the run's fit saw; raises InputError if either is not what it was."""
     config = record.config
-    dataset = demo_dataset(config.difficulty) if config.data is None else load_dataset(config.data)
+    seen = seen_dataset(config, path / "results")
+    dataset = seen.dataset
     check_dataset(record, dataset.dataset_hash)
     if (record.labels_hash, record.truth_hash) != (dataset.labels_hash, dataset.truth_hash):
         raise InputError(
             f"the labels or the truth of {dataset.name} have changed since run {record.run_id}: run it again"
         )
-    fraction = default_label_fraction(dataset) if config.label_fraction is None else config.label_fraction
-    return replace(dataset, labels=split_labels(dataset, fraction, config.seed).labels, truth=None)
+    return replace(dataset, labels=seen.split.labels, truth=None)
 
 
 def _withholding_lines(found: WithholdingAudit) -> list[str]:
@@ -135,7 +137,7 @@ def _entrapment_lines(found: EntrapmentAudit) -> list[str]:
         f"{_percent(level.lower)}, at most {_percent(level.upper)}: {level.finding}"
         for limit, level in found.levels.items()
     ]
-    return [head, *lines, *_caution((found.verdict,))]
+    return [head, *lines, NOT_COUNTED, *_caution((found.verdict,))]
 
 
 def _percent(share: Share | None) -> str:

@@ -20,6 +20,7 @@ from compassign.queries.calibration import (
 )
 from compassign.queries.compounds import accepted_compounds
 from compassign.queries.run_folder import Run
+from pages.shared.audit_labels import show_audit_labels
 from pages.shared.audits import show_audits
 from pages.shared.current_run import changed_ns, choose_run
 from pages.shared.figures import on_paper
@@ -197,6 +198,7 @@ def show() -> None:
         st.text(f"What is missing: {missing}.")
         _show_thresholds(found)
         _show_compounds(run)
+        show_audit_labels(run)
         show_audits(run)
         show_recalibration(run)
         return
@@ -205,6 +207,7 @@ def show() -> None:
     _show_reliability(run, written_ns)
     _show_thresholds(found)
     _show_compounds(run)
+    show_audit_labels(run)
     show_audits(run)
     show_recalibration(run)
 

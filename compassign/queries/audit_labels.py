@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,13 @@ def audit_of_labels(path: Path, metrics: Mapping[str, Any]) -> AuditView | None:
         return _view(document, (path / AUDIT_LABELS_FILE).is_file()) if document else None
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: its audit by labels is not what is written ({error!r})") from error
+
+
+def audit_command(path: Path, n_to_draw: int = 0) -> str:
+    """The command that audits the run in a folder by labels, or draws peaks to label."""
+    draw = ["--draw", str(n_to_draw), "--to", "audit_labels.csv"] if n_to_draw else []
+    output = ["--output", str(path.parent.parent)]
+    return shlex.join(["compassign", "audit", path.name, "--design", "labels", *draw, *output])
 
 
 def _view(document: Mapping[str, Any], is_later: bool) -> AuditView:

@@ -129,6 +129,6 @@ def _write_new(table: pd.DataFrame, file: Path) -> None:
 
 
 def _lines(found: AuditEstimate) -> list[str]:
-    seen = f"; {found.n_seen} are left out, because the run saw an answer to them" if found.n_seen else ""
+    seen = f"; left out, because the run saw an answer: {found.n_seen}" if found.n_seen else ""
     head = f"{found.n_labels} audit labels, of which {found.n_skipped} are skipped{seen}."
     return [head, *(f"  {level.sentence}" for level in found.levels.values())]

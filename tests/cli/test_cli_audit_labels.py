@@ -130,7 +130,7 @@ def test_labels_that_the_fit_saw_do_not_count(data: Path, tmp_path: Path) -> Non
     pd.DataFrame(row).to_csv(data / "labels.csv", index=False)
     code, output = audit(run)
     assert code == EXIT_COMPLETE
-    assert "1 are left out, because the run saw an answer to them" in output
+    assert "left out, because the run saw an answer: 1" in output
 
 
 def test_a_changed_dataset_is_no_dataset_of_the_run(run: Path, data: Path) -> None:

@@ -70,6 +70,8 @@ def _view(document: Mapping[str, Any], is_later: bool) -> AuditView:
 
 
 def _verdict(limit: float, level: Mapping[str, Any]) -> str:
+    if not level["n_accepted"]:
+        return "of nothing"
     if level["is_certified"]:
         return "within the limit"
     return "above the limit" if level["low"] is not None and level["low"] > limit else "cannot be told"

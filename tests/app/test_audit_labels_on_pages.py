@@ -47,7 +47,7 @@ def test_what_the_run_found_is_shown(run: Path) -> None:
     assert SENTENCE in shown(app)
     assert "200 audit labels when it began, 3 of them skipped; 1 left out" in shown(app)
     (table,) = [frame.value for frame in app.dataframe if "verdict" in frame.value]
-    assert table["verdict"].tolist() == ["cannot be told", "cannot be told", "above the limit"]
+    assert table["verdict"].tolist() == ["of nothing", "cannot be told", "above the limit"]
     assert table["interval"].tolist() == ["", "1.2 to 6.4 %", "11.0 to 20.0 %"]
 
 

@@ -184,7 +184,8 @@ class RunRecord(BaseModel):
 
     dataset_hash, labels_hash, truth_hash : SHA-256 of the canonical content; None until the dataset is known.
     versions : package -> version, with `compassign` and `python`. machine : operating system and processor type.
-    started : UTC, ISO 8601. command : as typed. Further keys are kept as they are.
+    started : UTC, ISO 8601. command : as typed. labels_until, labels_snapshot : newest event of the label store that
+    the run knows (0 = none) and the hash of all its dataset's events up to it. Further keys are kept as they are.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -199,6 +200,8 @@ class RunRecord(BaseModel):
     run_id: str = ""
     started: str = ""
     command: str = ""
+    labels_until: int = 0
+    labels_snapshot: str = ""
 
     @model_validator(mode="after")
     def _one_seed(self) -> Self:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compassign.config import RunConfig, RunRecord, installed_versions, machine_type
+from compassign.errors import StoreError
+from compassign.label_events import Snapshot
 from compassign.progress import Progress
 from compassign.repeat import answer_warnings, check_dataset, complete_record
 from compassign.runs import RunDirectory
@@ -21,7 +23,8 @@ from compassign.warm import start_beside
 if TYPE_CHECKING:
     from compassign.pipeline import RunSummary
 
-_PIPELINE = "compassign.pipeline"  # found by name when it is needed: it takes seconds to import
+# found by name when they are needed: they take seconds to import
+_PIPELINE, _LABELS = "compassign.pipeline", "compassign.run_labels"
 
 
 def carry_out(
@@ -32,6 +35,9 @@ def carry_out(
     command : as typed, for the record. earlier : the record of the run that this one repeats.
     Raises InputError for unusable data, or data that differ from the earlier run's.
     """
+    if config.model == "generative":
+        start_beside()  # before the heavy imports below
+    seen = _freeze_labels(config, directory, progress, earlier)
     record = RunRecord(
         config=config,
         seed=config.seed,
@@ -40,6 +46,8 @@ def carry_out(
         run_id=directory.run_id,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
+        labels_until=seen.last_event,
+        labels_snapshot=seen.hash,
     )
     progress.info(f"run {directory.run_id}: {command}")
     summary = _execute(config, directory.staging, progress)
@@ -68,9 +76,20 @@ def on_signals(handler: signal.Handlers | Any, *signals: signal.Signals) -> Iter
             signal.signal(number, previous)
 
 
+def _freeze_labels(
+    config: RunConfig, directory: RunDirectory, progress: Progress, earlier: RunRecord | None
+) -> Snapshot:
+    """Let the run see the labels that the store has now, or had for the run that is repeated."""
+    freeze: Callable[..., Snapshot] = importlib.import_module(_LABELS).freeze_labels
+    last = None if earlier is None else earlier.labels_until
+    try:
+        return freeze(directory.output, config, directory.staging / "results", last)
+    except StoreError as error:
+        progress.warn(f"stored labels cannot be read, so this run knows those of labels.csv alone: {error}")
+        return Snapshot(0, "")
+
+
 def _execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
-    if config.model == "generative":
-        start_beside()  # before the heavy imports below
     gc.disable()  # what the imports make stays: the collector need not look through it, now or later
     execute: Callable[[RunConfig, Path, Progress], RunSummary] = importlib.import_module(_PIPELINE).execute
     gc.freeze()

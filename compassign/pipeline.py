@@ -9,10 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from compassign.config import RunConfig, installed_versions
-from compassign.data.bundled import demo_dataset
 from compassign.data.dataset import Dataset
-from compassign.data.load import load_dataset
-from compassign.data.split import default_label_fraction, split_labels
 from compassign.decisions.compounds import CompoundDecisions, decide_compounds
 from compassign.decisions.fdr import Decisions, decide
 from compassign.evaluation.audit_estimates import called_by, estimate_audit
@@ -43,6 +40,7 @@ from compassign.results import (
     write_csv,
     write_json,
 )
+from compassign.run_labels import seen_dataset
 
 JOINT_STREAM = 1  # a stream of its own, so that other draws from the seed stay as they are
 SENSITIVITY_SHARES = (0.05, 0.10, 0.20)
@@ -81,23 +79,21 @@ def decide_again(visible: Dataset, config: RunConfig, progress: Progress) -> Rep
 
 
 def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
-    """Run all stages and write `models/` and `results/` below `staging`.
+    """Run all stages and write `models/` and `results/` below `staging`, whose results may hold labels of the store.
 
     Raises InputError for unusable data and SamplingError where a sampler cannot start.
     """
     with progress.stage("dataset"):
-        dataset = demo_dataset(config.difficulty) if config.data is None else load_dataset(config.data)
-        for message in dataset.warnings:
+        seen = seen_dataset(config, staging / "results")
+        for message in seen.dataset.warnings:
             progress.warn(message)
-        fraction = default_label_fraction(dataset) if config.label_fraction is None else config.label_fraction
-        split = split_labels(dataset, fraction, config.seed)
-        visible = replace(dataset, labels=split.labels)
+        visible = replace(seen.dataset, labels=seen.split.labels)
     with progress.stage("retention times"):
         rt_stage = run_rt_stage(visible, config.sampler, config.seed, progress)
         for message in rt_stage.warnings:
             progress.warn(message)
     with progress.stage("candidates"):
-        question = ask(visible, rt_stage.predictions, split.scored, config, progress)
+        question = ask(visible, rt_stage.predictions, seen.split.scored, config, progress)
     with progress.stage("fit"):
         fitted = fit(question.problem, config, progress)
     with progress.stage("responsibilities"):

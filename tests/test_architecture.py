@@ -47,6 +47,7 @@ LAYERS = {
     "compassign.results": 5,
     "compassign.report": 5,
     "compassign.runs": 5,
+    "compassign.run_labels": 5,
     "compassign.repeat": 5,
     "compassign.warm": 1,
     "compassign.warm_cache": 5,

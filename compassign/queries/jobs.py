@@ -12,9 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from compassign.queries.overview import RunSummary, Word, list_runs
-from compassign.queries.staleness import stale_reason
+from compassign.queries.staleness import NOTHING_STORED, stale_reason
+from compassign.run_labels import StoredNow
 from compassign.runs import RUNS, STAGING
 from compassign.sampling_progress import SamplingProgress
+from compassign.store.labels import LabelStore
 from compassign.store.records import RunRow, Status
 from compassign.store.runs import RunStore
 
@@ -33,6 +35,7 @@ ARTIFACTS = {
     "results/candidates.csv": "Every candidate of every peak, with its probability and evidence",
     "results/compounds.csv": "Each compound that may be in the data, and whether to call it present",
     "results/assignment_metrics.json": "Scores, verdict, calibration, sensitivity, times",
+    "results/stored_labels.csv": "Labels of the store that its fit saw",
     "results/predictive_checks.json": "Whether the data are like those that the fitted model makes",
     "results/elpd.csv": "How well each peak is predicted from all others",
     "results/run.json": "The configuration, to repeat the run",
@@ -51,6 +54,7 @@ class RunEntry:
 
     row : what the store knows; None for a folder that it does not know. summary : what its results say; None while it
     has none that can be read. position : place in the queue from 1, None if it does not wait there.
+    stored : how far the labels of its output folder are.
     """
 
     run_id: str
@@ -58,6 +62,7 @@ class RunEntry:
     row: RunRow | None
     summary: RunSummary | None
     position: int | None = None
+    stored: StoredNow = NOTHING_STORED
 
     @property
     def status(self) -> Status:
@@ -114,7 +119,7 @@ class RunEntry:
     @property
     def stale(self) -> str:
         """Why its results do not fit its dataset any more, "" if they do."""
-        return stale_reason(self.summary.record) if self.summary else ""
+        return stale_reason(self.summary.record, self.stored) if self.summary else ""
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ def list_entries(store: RunStore, output: Path) -> list[RunEntry]:
     waiting = [row.id for row in sorted(rows.values(), key=lambda row: (row.created_at, row.id))]
     waiting = [run_id for run_id in waiting if rows[run_id].status == "queued"]
     summaries = {summary.run_id: summary for summary in list_runs(output)}
+    stored = StoredNow(output, LabelStore(store.engine).last_events())
     entries = [
         RunEntry(
             run_id,
@@ -144,6 +150,7 @@ def list_entries(store: RunStore, output: Path) -> list[RunEntry]:
             rows.get(run_id),
             summaries.get(run_id),
             waiting.index(run_id) + 1 if run_id in waiting else None,
+            stored,
         )
         for run_id in rows.keys() | summaries.keys()
     ]

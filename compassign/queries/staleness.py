@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from compassign.config import RunRecord
-from compassign.data.load import load_dataset
-from compassign.errors import InputError
+from compassign.config import Difficulty, RunConfig, RunRecord
+from compassign.errors import InputError, StoreError
 from compassign.repeat import HASHES
+from compassign.run_labels import StoredNow, load_with, rows_now
 
 GONE = "Its dataset cannot be read any more."
 CHANGED = {
@@ -17,23 +18,26 @@ CHANGED = {
     "labels_hash": "Its labels have changed since.",
     "truth_hash": "Its truth has changed since.",
 }
+NOTHING_STORED = StoredNow()
 _NS_PER_S = 1_000_000_000
 
 Stamps = tuple[tuple[str, int, int], ...]
 
 
-def stale_reason(record: RunRecord) -> str:
+def stale_reason(record: RunRecord, stored: StoredNow = NOTHING_STORED) -> str:
     """Why a run does not fit its dataset any more; "" if it does, or nothing can be said.
 
-    A dataset is read only if a file in its folder is younger than the run, and once for each change.
+    stored : how far the label store is. A dataset is read only if a file in its folder or an event in the store is
+    younger than the run, and once for each change.
     """
-    folder = record.config.data
-    if folder is None or record.dataset_hash is None:
+    folder, newest = record.config.data, stored.last(record.config)
+    if record.dataset_hash is None:
         return ""
-    stamps = _stamps(folder)
-    if stamps and max(changed_ns for _, changed_ns, _ in stamps) < _started_ns(record):
+    stamps = () if folder is None else _stamps(folder)
+    changed_ns = max((changed_ns for _, changed_ns, _ in stamps), default=0 if folder is None else sys.maxsize)
+    if changed_ns < _started_ns(record) and newest <= record.labels_until:
         return ""
-    now = _hashes(folder, stamps)
+    now = _hashes(folder, record.config.difficulty, stamps, stored.output if newest else None, newest)
     if now is None:
         return GONE
     differing = [name for name in HASHES if getattr(record, name) not in (None, now[name])]
@@ -60,11 +64,17 @@ def _started_ns(record: RunRecord) -> int:
 
 
 @lru_cache(maxsize=64)
-def _hashes(folder: Path, stamps: Stamps) -> dict[str, str] | None:
-    """The dataset's hashes; None if it cannot be used. stamps : make a folder that was changed another entry."""
-    del stamps
+def _hashes(
+    folder: Path | None, difficulty: Difficulty, stamps: Stamps, output: Path | None, newest: int
+) -> dict[str, str] | None:
+    """The hashes of a dataset with the stored labels of an output folder; None if it cannot be used.
+
+    output : None where there are no labels. stamps, newest : make what was changed another entry.
+    """
+    del stamps, newest
     try:
-        dataset = load_dataset(folder)
-    except InputError:
+        config = RunConfig(data=folder, difficulty=difficulty)
+        dataset = load_with(config, None if output is None else rows_now(output, config))
+    except (InputError, StoreError):
         return None
     return {name: getattr(dataset, name) for name in HASHES}

@@ -116,7 +116,7 @@ def test_a_run_is_stale_once_its_dataset_has_changed(
     os.utime(labels, (0, 0))  # a copy that keeps its old time
     assert stale_reason(made_now) == CHANGED["labels_hash"]
     loads: list[Path] = []
-    monkeypatch.setattr(staleness, "load_dataset", loads.append)
+    monkeypatch.setattr(staleness, "load_with", loads.append)
     assert stale_reason(made_now) == CHANGED["labels_hash"]
     assert stale_reason(made_later) == ""
     assert loads == []  # neither reads the dataset again

@@ -23,7 +23,7 @@ from compassign.queries.compare import (
 from compassign.queries.overview import dataset_name, list_runs, verdict
 from compassign.queries.peaks import thinned
 from compassign.queries.run_folder import Run
-from pages.shared.current_run import choose_run, output_folder, read_run, show_verdict
+from pages.shared.current_run import choose_run, output_folder, read_run, run_titles, show_verdict
 from pages.shared.figures import on_paper
 from pages.shared.guard import begin
 from pages.shared.peak import NULL_NAME
@@ -72,7 +72,7 @@ def _choose_others(baseline: Run) -> list[Run]:
     """The runs beside the baseline, kept in the URL; those that cannot be read are named and left out."""
     runs = [run for run in list_runs(output_folder()) if run.run_id != baseline.path.name]
     alike = [run.run_id for run in runs if run.dataset == dataset_name(baseline.record)]
-    titles, paths = {run.run_id: run.title for run in runs}, {run.run_id: run.path for run in runs}
+    titles, paths = run_titles(runs), {run.run_id: run.path for run in runs}
     if not titles:
         st.info("There is only one complete run; make another to compare it with.", icon=":material/compare_arrows:")
         st.page_link(

@@ -57,24 +57,45 @@ def _ask_filter(peaks: pd.DataFrame) -> PeakFilter:
 
 
 def _follow(peak_ids: list[str]) -> None:
-    """Show the peak that was picked last in detail."""
+    """Show the peak that was picked last in detail; none where the last one was taken away."""
     if peak_ids:
         go_to(peak_ids[-1])
+    else:
+        st.query_params.pop("peak", None)
 
 
 def _row_picked(key: str, ids: list[str]) -> None:
+    if key not in st.session_state:  # another filter or run has taken the table away since it was clicked
+        return
     picked = row_ids(st.session_state[key], ids)
     st.query_params[_SELECTED] = picked[:N_BARS]
     _follow(picked)
 
 
 def _point_picked(key: str) -> None:
-    _follow(point_ids(st.session_state[key]))
+    picked = point_ids(st.session_state.get(key, {}))  # the figure may be gone since it was clicked
+    if picked:  # a click beside all points takes nothing away
+        _follow(picked)
+
+
+def _select_what_is_shown(key: str, ids: list[str]) -> None:
+    """Let the table select the peak in detail, wherever that was picked; ids : of the table's rows."""
+    picked = st.query_params.get("peak", "")
+    if key in st.session_state and picked in ids and picked not in row_ids(st.session_state[key], ids):
+        st.session_state[key] = rows_selected([picked], ids)
+        st.query_params[_SELECTED] = [picked]
+
+
+def _where(shown: pd.DataFrame) -> str:
+    """Which row of the table the peak in detail is, because the table does not scroll to it by itself."""
+    picked, ids = st.query_params.get("peak", ""), shown["peak_id"].head(MAX_ROWS).tolist()
+    return f" Shown in detail: row {ids.index(picked) + 1}." if picked in ids else ""
 
 
 def _show_table(shown: pd.DataFrame, key: str) -> list[str]:
     """The table; returns the ids of the rows that are selected."""
     ids = shown["peak_id"].head(MAX_ROWS).tolist()
+    _select_what_is_shown(key, ids)
     state = st.dataframe(
         shown.head(MAX_ROWS),
         height=PANEL_PX,
@@ -84,7 +105,7 @@ def _show_table(shown: pd.DataFrame, key: str) -> list[str]:
         key=key,
         on_select=partial(_row_picked, key, ids),
         selection_mode="multi-row",
-        selection_default=rows_selected(st.query_params.get_all(_SELECTED), ids),
+        selection_default=rows_selected([*st.query_params.get_all(_SELECTED), *st.query_params.get_all("peak")], ids),
         alt="Peaks",
     )
     return row_ids(state, ids)
@@ -101,8 +122,9 @@ def _show_panels(run: Run, peaks: pd.DataFrame, shown: pd.DataFrame, selected: l
             _show_map(shown, rows_of(peaks, [*selected, picked]))
         return
     with bar_panel:
-        chosen = selected[:N_BARS] or page_of(shown["peak_id"].tolist(), picked, N_BARS)
-        what = "The selected peaks" if selected else "Peaks in the order of the table; select rows to choose others"
+        is_choice = len(selected) > 1  # a peak alone is shown among those beside it in the table
+        chosen = selected[-N_BARS:] if is_choice else page_of(shown["peak_id"].tolist(), picked, N_BARS)
+        what = "The selected peaks" if is_choice else "Peaks in the order of the table; select several to compare them"
         st.caption(f"{what}. One colour is one compound. Click a bar to see why.")
         st.plotly_chart(
             on_paper(draw_bars(bars(run, chosen), picked)),
@@ -141,7 +163,7 @@ def _show_peaks(run: Run, peaks: pd.DataFrame, shown: pd.DataFrame, key: str) ->
     table, panels = st.columns([6, 5], gap="medium")
     with table:
         cut = f"; the table has the first {MAX_ROWS}" if len(shown) > MAX_ROWS else ""
-        st.caption(f"{len(shown)} of {len(peaks)} peaks{cut}. Select rows to see them beside the table.")
+        st.caption(f"{len(shown)} of {len(peaks)} peaks{cut}. Select rows to see them beside the table.{_where(shown)}")
         selected = _show_table(shown, key)
     with panels:
         _show_panels(run, peaks, shown, selected)

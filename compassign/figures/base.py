@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from compassign.figures import colours
 
+Figure = go.Figure  # pages know it by this name alone
 LINE_LENGTH = 50  # characters of a sentence in a figure
 MAX_LENGTH = 60  # characters of a name; more does not fit beside a bar
 # plotly renders tags, decodes entities, and gives text between dollars to MathJax where that is loaded

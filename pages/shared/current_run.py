@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from compassign.queries.overview import RunSummary, Verdict, list_runs, verdict
 from compassign.queries.peaks import peak_table
 from compassign.queries.run_folder import Run, load_run
 from compassign.queries.run_settings import in_words_of_the_form
+from compassign.store.records import RunRow
 from compassign.store.runs import RunStore
 from pages.shared.text import DOT, complain, escaped
 
@@ -80,24 +82,33 @@ def choose_run(title: str, about: str) -> tuple[Run, pd.DataFrame]:
 
 def _offer(runs: list[RunSummary]) -> tuple[RunSummary, dict[str, str]]:
     """The run to show, and the title of each run to choose from: of those put away, only the one that is shown."""
-    archived = _archived()
-    offered = [run for run in runs if run.run_id not in archived]
+    known = _known()
+    offered = [run for run in runs if run.run_id not in known or not known[run.run_id].archived]
     asked = st.query_params.get("run") or st.session_state.get(_LAST)
     if not asked and not offered:
         _show_all_archived()
         st.stop()
     run_id = _named(asked, runs, (offered or runs)[0].run_id) if asked else offered[0].run_id
     chosen = next(run for run in runs if run.run_id == run_id)
-    titles = {run.run_id: run.title for run in offered}
-    return chosen, titles if run_id in titles else {run_id: f"{chosen.title}{DOT}archived", **titles}
+    titles = run_titles([*offered, chosen])
+    if chosen not in offered:
+        titles = {run_id: f"{titles[run_id]}{DOT}archived", **{run.run_id: titles[run.run_id] for run in offered}}
+    return chosen, titles
 
 
-def _archived() -> set[str]:
-    """Ids of the runs that were put away; none where that list cannot be read: results still can."""
+def run_titles(runs: Sequence[RunSummary]) -> dict[str, str]:
+    """Run id -> a line that tells the run from others; begins with the title that a person gave it."""
+    known = _known()
+    own = {row.id: row.title for row in known.values() if row.title != f"{row.model} on {row.dataset}"}
+    return {run.run_id: DOT.join([*([own[run.run_id]] if run.run_id in own else []), run.title]) for run in runs}
+
+
+def _known() -> dict[str, RunRow]:
+    """What the list of runs says of each; nothing where that list cannot be read: results still can."""
     try:
-        return {row.id for row in RunStore.open(output_folder()).rows(archived=True)}
+        return {row.id: row for row in RunStore.open(output_folder()).rows(archived=None)}
     except StoreError:
-        return set()
+        return {}
 
 
 def _show_all_archived() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from compassign.figures.base import set_ink
+from compassign.figures.base import Figure, set_ink
 
 
-def on_paper(figure: go.Figure) -> go.Figure:
+def on_paper(figure: Figure) -> Figure:
     """A figure whose text can be read on the light or dark page of whoever looks at it; changes and returns it."""
     return set_ink(figure, is_dark=st.context.theme.type == "dark")

@@ -116,7 +116,7 @@ def _show_candidates(peak_id: str, detail: PeakDetail) -> int:
 
 
 def _candidate_picked(key: str, ids: list[str]) -> None:
-    st.query_params[_CANDIDATE] = row_ids(st.session_state[key], ids)
+    st.query_params[_CANDIDATE] = row_ids(st.session_state.get(key, {}), ids)
 
 
 def _show_structure(detail: PeakDetail, chosen: int) -> None:
@@ -155,7 +155,7 @@ def _show_why(detail: PeakDetail, chosen: int) -> None:
 
 
 def _neighbour_picked(key: str, ids: list[str]) -> None:
-    for peak_id in row_ids(st.session_state[key], ids):
+    for peak_id in row_ids(st.session_state.get(key, {}), ids):
         go_to(peak_id)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from browser_tools import WAIT_MS, opened, serving, settle
 from output_folders import LOOKUP, PRIOR
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 pytest_plugins = ["example_runs", "app_outputs", "browser_fixtures"]
 
@@ -38,16 +38,25 @@ def test_a_link_opens_its_page_on_a_fresh_server(title: str, browser: Browser, o
             expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=WAIT_MS)
 
 
+def selected_row(page: Page, peak_id: str) -> Locator:
+    """The row of a peak in the first table, if it is selected; read from what the table tells screen readers."""
+    table = page.get_by_test_id("stDataFrame").first.locator("table")
+    return table.locator("tr[aria-selected=true]").filter(has_text=peak_id)
+
+
 @pytest.mark.slow  # starts a server and a browser
 def test_a_bar_that_is_clicked_and_the_next_peak_follow_in_the_link(browser: Browser, output: Path) -> None:
     with serving(output) as address, opened(browser, f"{address}/peaks?run={PRIOR}") as page:
         bars = page.locator(".js-plotly-plot .barlayer .point path")
         bars.first.click(force=True, timeout=WAIT_MS)  # plotly listens on a sheet above the bars
         expect(page.get_by_role("heading", name="Peak p00", exact=True)).to_be_visible(timeout=WAIT_MS)
+        expect(selected_row(page, "p00")).to_have_count(1, timeout=WAIT_MS)
         assert "peak=p00" in page.url
         page.get_by_role("button", name="Next").click()
         expect(page.get_by_role("heading", name="Peak p01", exact=True)).to_be_visible(timeout=WAIT_MS)
         settle(page)
+        expect(selected_row(page, "p01")).to_have_count(1, timeout=WAIT_MS)
+        expect(selected_row(page, "p00")).to_have_count(0)
         page.get_by_role("link", name="Calibration").click()
         expect(page.get_by_role("heading", name="Reliability", exact=True)).to_be_visible(timeout=WAIT_MS)
         assert f"run={PRIOR}" in page.url

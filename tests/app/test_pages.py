@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from big_run import HOSTILE
 from output_folders import GONE, HOSTILE_FOLDER, LOOKUP, PRIOR, SUSPECT, add_run
 from streamlit.testing.v1 import AppTest
 
-from compassign.jobs.recording import adopt
+from compassign.config import RunConfig
+from compassign.jobs.recording import adopt, new_run
 from compassign.queries import calibration
+from compassign.store.records import Ending
 from compassign.store.runs import RunStore
 
 pytest_plugins = ["example_runs", "app_outputs"]
@@ -164,6 +167,36 @@ def test_the_filter_narrows_the_table_and_an_empty_one_says_so() -> None:
     assert not app.exception
     assert "No peak fits this filter" in app.info[0].value
     assert app.subheader[0].value == "Peak p01"
+
+
+@pytest.mark.parametrize("query", [{"peak": "p01", "selected": "p01"}, {"peak": "p01", "selected": "nowhere"}])
+def test_a_selection_outlives_every_run_and_filter(query: dict[str, str]) -> None:
+    app = open_page("peaks", run=LOOKUP, find="no such compound", **query)
+    assert "No peak fits this filter" in app.info[0].value
+    for text in ("p01", "p02", ""):
+        app.text_input(key="find").set_value(text).run()
+        assert not app.exception
+        is_there = "p01" in app.dataframe[0].value["peak_id"].tolist()
+        assert ("Shown in detail: row " in shown(app)) == is_there
+    for run_id in (PRIOR, GONE, SUSPECT, LOOKUP):
+        app.selectbox(key="run_choice").set_value(run_id).run()
+        assert not app.exception
+        assert app.query_params["run"] == run_id
+
+
+def test_a_run_is_chosen_by_the_title_that_a_person_gave_it(
+    tmp_path: Path, lookup_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path))
+    named, plain = (add_run(tmp_path, name, lookup_folder) for name in ("20260102-named", "20260101-plain"))
+    store = RunStore.open(tmp_path)
+    for path, title in ((named, HOSTILE), (plain, "")):
+        started = datetime.now(UTC)
+        store.adopt(new_run(RunConfig(model="lookup"), path.name, title), Ending("done"), started)
+    for page in ("peaks", "compare"):
+        options = open_page(page, run=named.name).selectbox[0].options
+        assert options[0].startswith(f"{HOSTILE} \N{MIDDLE DOT} ")
+        assert "lookup" in options[1].split(" \N{MIDDLE DOT} ")[1]
 
 
 def test_calibration_without_a_truth_says_what_is_missing() -> None:

@@ -31,7 +31,7 @@ EXIT_COMPLETE, EXIT_FAILED, EXIT_INPUT, EXIT_VERDICT, EXIT_CANCELLED = 0, 1, 2, 
 # Commands find these by name when they run, so that `--help` does not wait seconds for the samplers.
 _LOADER, _REPORT, _JOBS = "compassign.data.load", "compassign.report", "compassign.cli_jobs"
 _BACKUP, _COMPARE, _AUDIT = "compassign.workspace_backup", "compassign.cli_compare", "compassign.cli_audit"
-_RECALIBRATE = "compassign.recalibrate"
+_RECALIBRATE, _LABEL = "compassign.recalibrate", "compassign.cli_label"
 _AUDIT_LABELS = "compassign.cli_audit_labels"
 
 Recalibration = Literal["temperature", "isotonic"]
@@ -183,6 +183,47 @@ def audit(
             module, function = _AUDITS[design]
             audit_run: Callable[[Path, str], str] = getattr(importlib.import_module(module), function)
             typer.echo(audit_run(output, name))
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def label(  # noqa: PLR0913, PLR0917  # one parameter for each option
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Name in the workspace, demonstration, or folder.")],
+    peak: Annotated[str | None, typer.Argument(metavar="[PEAK]", help="Its peak_id.")] = None,
+    answer: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ANSWER]",
+            help="compound_id, A;B (one of these), null, bad (two peaks or none), unsure, skip, undo.",
+        ),
+    ] = None,
+    annotator: Annotated[str | None, typer.Option("--annotator", metavar="NAME", help="Who says so.")] = None,
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; kept with the answer.")] = "",
+    adduct: Annotated[str, typer.Option("--adduct", metavar="ION", help="Of the compound, if not the one shown.")] = "",
+    level: Annotated[
+        int | None, typer.Option("--level", min=1, max=5, help="Identification level (Schymanski).")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Store the rows of a labels.csv instead.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Write the stored labels as a labels.csv instead.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
+) -> None:
+    """Say which compound made a peak: kept for ever, taken back by `undo`, and seen by the next run."""
+    with _Boundary() as boundary:
+        labels = importlib.import_module(_LABEL)
+        is_one = peak is not None and answer is not None and annotator is not None
+        if [is_one, source is not None, to is not None].count(True) != 1 or (not is_one and peak is not None):
+            raise InputError("give PEAK, ANSWER and --annotator, or --from FILE, or --to FILE")
+        if source is not None:
+            typer.echo(labels.import_labels(output, dataset, source, annotator))
+        elif to is not None:
+            typer.echo(labels.export_labels(output, dataset, to))
+        else:
+            said = labels.Answer(answer, annotator, note, adduct, level)
+            typer.echo(labels.add_label(output, dataset, peak, said))
     raise typer.Exit(boundary.code)
 
 

@@ -48,6 +48,7 @@ LAYERS = {
     "compassign.report": 5,
     "compassign.runs": 5,
     "compassign.run_labels": 5,
+    "compassign.cli_label": 5,
     "compassign.repeat": 5,
     "compassign.warm": 1,
     "compassign.warm_cache": 5,

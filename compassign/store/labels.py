@@ -122,11 +122,9 @@ def _same_question(stored: LabelEvent, label: NewLabel) -> LabelEvent:
 
 def _check_undo(connection: sa.Connection, label: NewLabel) -> None:
     taken_back = connection.execute(sa.select(label_events).where(label_events.c.id == label.undoes)).one_or_none()
-    own = (label.annotator, label.dataset_key, label.peak_id)
-    if taken_back is None or own != (taken_back.annotator, taken_back.dataset_key, taken_back.peak_id):
-        raise InputError(
-            f"undo of event {label.undoes}: {label.annotator} stored no such event about {label.peak_id!r}"
-        )
+    own = (label.annotator, label.dataset_key)  # not the peak: it may have another id by now
+    if taken_back is None or own != (taken_back.annotator, taken_back.dataset_key):
+        raise InputError(f"undo of event {label.undoes}: {label.annotator} stored no such event about this dataset")
 
 
 def _of(dataset_key: str) -> sa.ColumnElement[bool]:

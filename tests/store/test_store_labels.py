@@ -75,9 +75,9 @@ def test_the_same_key_twice_stores_one_and_the_first_counts(store: LabelStore) -
             store.append(label("k1", **changes))
 
 
-def test_only_ones_own_answers_about_the_same_peak_can_be_undone(store: LabelStore) -> None:
+def test_only_ones_own_answers_about_the_dataset_can_be_undone(store: LabelStore) -> None:
     first = store.append(label("k1"))
-    for changes in ({"annotator": "bob"}, {"peak_id": "P2"}, {"dataset_key": "other"}, {"undoes": first.id + 7}):
+    for changes in ({"annotator": "bob"}, {"dataset_key": "other"}, {"undoes": first.id + 7}):
         with pytest.raises(InputError, match="stored no such event"):
             store.append(label("k2", kind="undo", options=(), **{"undoes": first.id, **changes}))
     store.append(label("k3", kind="undo", options=(), undoes=first.id))

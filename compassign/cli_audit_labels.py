@@ -10,18 +10,17 @@ import pandas as pd
 
 from compassign.config import RunRecord, read_record
 from compassign.data.answers import format_options
-from compassign.data.bundled import demo_dataset
 from compassign.data.dataset import Dataset
-from compassign.data.load import load_dataset
 from compassign.data.raw import list_some
 from compassign.decisions.audit_sample import draw_audit_sample
-from compassign.errors import InputError
+from compassign.errors import InputError, StoreError
 from compassign.evaluation.audit_estimates import AuditEstimate, Called, estimate_audit
 from compassign.queries.run_folder import ASSIGNMENTS_FILE, read_table
 from compassign.repeat import check_dataset
 from compassign.report import AUDIT_LABELS_FILE
 from compassign.results import write_json
-from compassign.runs import find_run
+from compassign.run_labels import load_with, rows_now
+from compassign.runs import RunDirectory, find_run
 from compassign.tables import AUDIT, SKIPPED
 from compassign.units import BoolArray
 
@@ -40,7 +39,7 @@ def audit_by_labels(output: Path, name: str) -> str:
     """
     path = find_run(output, name)
     record = read_record(path)
-    dataset = _dataset_now(record)
+    dataset = _dataset_now(path, record)
     peaks = _peaks_of(path, dataset)
     called = Called(
         compound=peaks["assigned_compound"].to_numpy(dtype=np.str_),
@@ -67,7 +66,7 @@ def draw_labels(output: Path, name: str, n: int, file: Path) -> str:
     """
     path = find_run(output, name)
     record = read_record(path)
-    dataset = _dataset_now(record)
+    dataset = _dataset_now(path, record)
     peaks = _peaks_of(path, dataset)
     is_open = (peaks["n_candidates"] > 0).to_numpy() & ~_is_seen(peaks)
     is_accepted = (peaks["q_value"] <= record.config.alpha).to_numpy()
@@ -90,10 +89,15 @@ def draw_labels(output: Path, name: str, n: int, file: Path) -> str:
     return f"{peak.size} peaks, {n_accepted} of them accepted at {record.config.alpha:.0%}: {file}\n{_HOW_TO}"
 
 
-def _dataset_now(record: RunRecord) -> Dataset:
-    """The dataset of a run with the labels that it has now; raises InputError if its peaks or library have changed."""
-    config = record.config
-    dataset = demo_dataset(config.difficulty) if config.data is None else load_dataset(config.data)
+def _dataset_now(path: Path, record: RunRecord) -> Dataset:
+    """The dataset of a run with the labels of labels.csv and store as they are now.
+
+    Raises InputError if its peaks or library have changed.
+    """
+    try:
+        dataset = load_with(record.config, rows_now(RunDirectory(path).output, record.config))
+    except StoreError as error:
+        raise InputError(str(error)) from error
     check_dataset(record, dataset.dataset_hash)
     return dataset
 

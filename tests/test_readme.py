@@ -24,8 +24,17 @@ from compassign.inference.diagnostics import Verdict
 from compassign.tables import REQUIRED_TABLES, RULES, TABLE_NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/data.md", "docs/own_data.md", "docs/model.md", "docs/results.md", "docs/benchmarks.md")
+PAGES = (
+    "README.md",
+    "docs/data.md",
+    "docs/own_data.md",
+    "docs/labels.md",
+    "docs/model.md",
+    "docs/results.md",
+    "docs/benchmarks.md",
+)
 LAUNCHERS = {"./scripts/run_training.sh": ["run"], "compassign": []}
+LABEL_FLAGS = frozenset({"--adduct", "--annotator", "--from", "--to"})
 BENCHMARK_FLAGS = frozenset({"--fast", "--models"})
 OTHER_PROGRAMS = frozenset({"conda", "pip", "python", "source"})
 
@@ -143,7 +152,7 @@ def test_the_two_commands_come_first() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_flag_in_the_text_exists(page: str) -> None:
-    known = {*FLAGS.values(), "--output", "--config", "--help", "--host", "--design", *BENCHMARK_FLAGS}
+    known = {*FLAGS.values(), "--output", "--config", "--help", "--host", "--design", *BENCHMARK_FLAGS, *LABEL_FLAGS}
     assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]*)", text(page))) - known == set()
 
 

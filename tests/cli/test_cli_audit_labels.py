@@ -139,3 +139,15 @@ def test_a_changed_dataset_is_no_dataset_of_the_run(run: Path, data: Path) -> No
     code, output = audit(run)
     assert code == EXIT_INPUT
     assert "the dataset has changed" in output
+
+
+def test_audit_labels_of_the_store_count_as_those_of_the_file(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    path = write_run(output / "runs" / "1-lookup", RunConfig(model="lookup", data=data, label_fraction=0.0, alpha=0.1))
+    answer(draw(path, 20, tmp_path / "drawn.csv"), data, n_skipped=3)
+    (data / "labels.csv").rename(tmp_path / "labels.csv")
+    words = ["label", str(data), "--from", str(tmp_path / "labels.csv"), "--annotator", "ada", "--output", str(output)]
+    assert CliRunner().invoke(app, words).exit_code == EXIT_COMPLETE
+    code, told = audit(path)
+    assert code == EXIT_COMPLETE
+    assert told.startswith("20 audit labels, of which 3 are skipped")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compassign.chemistry.families import Family
 from compassign.inference.fitting import generative_source
 from compassign.models.fused.kernel import value_and_gradient
 from compassign.models.fused.layout import lay_out
@@ -66,6 +67,7 @@ def draw_problem(n_peaks: int, rng: np.random.Generator) -> AssignmentProblem:
         compound=compound,
         isobar_group=group,
         adduct=rng.integers(0, len(ADDUCTS), n_ions)[ion],
+        family=rng.integers(0, len(Family), n_ions)[ion],
         species=rng.integers(0, 3, n_peaks)[peak],
         injection=rng.integers(0, n_injections, n_peaks)[peak],
         ppm_error=rng.uniform(-WINDOW_PPM, WINDOW_PPM, n_ions)[ion],

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from compassign.chemistry.families import Family
 from compassign.models.problem import AssignmentProblem
 from compassign.models.statements import Statement, align_statements
 from compassign.models.terms.base import Term, Values
@@ -18,6 +19,7 @@ SLOT_FIELDS = (
     "compound",
     "isobar_group",
     "adduct",
+    "family",
     "species",
     "injection",
     "ppm_error",
@@ -75,9 +77,11 @@ def random_problem(
     error = rng.normal(0.0, 0.5, peak.size)
     rt_pred_min = np.where(rng.random(n_compounds)[compound] < 0.25, np.nan, rt_min[peak] + error)
     problem = _assemble(peak, compound, rt_min, rt_pred_min)
+    adduct = rng.integers(0, len(ADDUCTS), peak.size)
     return replace(
         problem,
-        adduct=rng.integers(0, len(ADDUCTS), peak.size),
+        adduct=adduct,
+        family=(peak + adduct) % len(Family),
         ppm_error=rng.uniform(-15.0, 15.0, peak.size),
         is_known_in=rng.random(peak.size) < 0.3,
     )
@@ -108,6 +112,7 @@ def _assemble(peak: IntArray, compound: IntArray, rt_min: FloatArray, rt_pred_mi
         compound=compound,
         isobar_group=compound // 2,
         adduct=np.zeros(peak.size, dtype=np.int64),
+        family=np.zeros(peak.size, dtype=np.int64),
         species=peak % 2,
         injection=peak // 2 % 2,
         ppm_error=np.zeros(peak.size),

@@ -18,6 +18,7 @@ from compassign.models.generative import GenerativeTerms, build_generative_model
 from compassign.models.problem import AssignmentProblem
 from compassign.models.statements import Statement
 from compassign.models.terms.base import Graph, Values
+from compassign.models.terms.family import Company
 from compassign.models.terms.mass import Mass
 from compassign.models.terms.presence import Presence
 from compassign.models.terms.retention import Retention
@@ -70,10 +71,10 @@ class Slope:
 
 
 TERMS: Mapping[str, GenerativeTerms] = {
-    "retention": GenerativeTerms(Presence(), Mass(), (Retention(),)),
+    "retention": GenerativeTerms(Presence(), Mass(), (Retention(),), Company()),
     "neither": GenerativeTerms(Presence(), Mass(), ()),
     "custom": GenerativeTerms(Presence(), Mass(), (Slope("charm"),)),
-    "all": GenerativeTerms(Presence(), Mass(), (Slope("charm"), Retention(), Slope("luck", 0.3))),
+    "all": GenerativeTerms(Presence(), Mass(), (Slope("charm"), Retention(), Slope("luck", 0.3)), Company()),
 }
 
 

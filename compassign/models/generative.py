@@ -9,6 +9,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from compassign.chemistry.families import Family
 from compassign.models import reliability
 from compassign.models.draws import Block
 from compassign.models.fused.layout import lay_out
@@ -25,6 +26,7 @@ from compassign.models.mixture import (
 )
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Term, Values
+from compassign.models.terms.family import Company
 from compassign.models.terms.mass import Mass
 from compassign.models.terms.presence import Presence
 from compassign.models.terms.retention import Retention
@@ -33,21 +35,30 @@ from compassign.units import FloatArray
 
 @dataclass(frozen=True)
 class GenerativeTerms:
-    """The kinds of evidence of one model: weights and mass are in every model, the rest can be any number of terms."""
+    """The kinds of evidence of one model: weights and mass are in every model, the rest can be any number of terms.
+
+    family : adds to the weights of presence; None leaves it out.
+    """
 
     presence: Term
     mass: Term
     rest: tuple[Term, ...]
+    family: Company | None = None
 
     @property
     def all(self) -> tuple[Term, ...]:
         """Every term, in the order of the results' columns."""
-        return (self.presence, self.mass, *self.rest)
+        return (self.presence, *self.of_weights, self.mass, *self.rest)
+
+    @property
+    def of_weights(self) -> tuple[Term, ...]:
+        """What adds to the weights of presence."""
+        return () if self.family is None else (self.family,)
 
 
 def default_terms() -> GenerativeTerms:
-    """Presence, mass and retention time."""
-    return GenerativeTerms(presence=Presence(), mass=Mass(), rest=(Retention(),))
+    """Presence, families of ions, mass and retention time."""
+    return GenerativeTerms(presence=Presence(), mass=Mass(), rest=(Retention(),), family=Company())
 
 
 def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -> pm.Model:
@@ -56,7 +67,9 @@ def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -
     A term that the kernel does not know is a plain graph beside it. What comes from the problem is `pm.Data`.
     """
     with pm.Model() as model:
-        presence, mass = terms.presence.parameters(problem), terms.mass.parameters(problem)
+        presence = terms.presence.parameters(problem)
+        company = terms.family.parameters(problem)["effect"] if terms.family else pt.zeros(len(Family))
+        mass = terms.mass.parameters(problem)
         rest = {term: term.parameters(problem) for term in terms.rest}
         in_kernel = [term for term in terms.rest if isinstance(term, Retention)]
         retention = {"noise": pt.ones(()), "drift": pt.zeros_like(mass["offset"])}
@@ -68,7 +81,7 @@ def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -
         parameters: dict[str, Any] = {
             "species_effect": presence["species"],
             "group_effect": presence["group"],
-            "adduct_effect": presence["adduct"],
+            "ion_effect": (presence["adduct"][:, None] + company[None, :]).ravel(),
             "known_effect": presence["known_in"],
             "mass_offset_ppm": mass["offset"],
             "mass_log_scale": mass["log_scale"],
@@ -84,7 +97,9 @@ def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -
 def build_reference_model(problem: AssignmentProblem, terms: GenerativeTerms) -> pm.Model:
     """The same model as a plain graph, which defines it: the potential `log_likelihood` is (n_peaks,)."""
     with pm.Model() as model:
-        presence, mass, *rest = [term.contribution(problem, term.parameters(problem)) for term in terms.all]
+        of = {term.name: term.contribution(problem, term.parameters(problem)) for term in terms.all}
+        mass, weight = of.pop(terms.mass.name), of.pop(terms.presence.name)
+        weight = weight + sum(of.pop(term.name) for term in terms.of_weights)
         of_slots, of_nulls = reliability.log_emission(problem, reliability.reliability(problem))
         inputs = MixtureInputs(
             peak_of_slot=pm.Data("peak_of_slot", problem.peak_of_slot),
@@ -92,7 +107,7 @@ def build_reference_model(problem: AssignmentProblem, terms: GenerativeTerms) ->
             null_emission=pm.Data("null_allowed", problem.null_allowed.astype(np.float64)) * pt.exp(of_nulls),
             twin_weight=pm.Data("twin_weight", twin_weight(problem.unlisted_share)),
         )
-        pm.Potential("log_likelihood", log_likelihood(inputs, presence, mass, sum(rest)))
+        pm.Potential("log_likelihood", log_likelihood(inputs, weight, mass, sum(of.values())))
     return model
 
 
@@ -128,9 +143,14 @@ def peak_posterior(
     emission: Emission = NOTHING_SAID,
 ) -> PeakPosterior:
     """Responsibilities of a run of peaks from the evidence of `term_evidence` and the emission of statements."""
-    log_weight = evidence[terms.presence.name]
+    log_weight = log_weights(terms, evidence)
     rest = sum((evidence[term.name] for term in terms.rest), np.zeros_like(log_weight))
     return posterior(problem, Evidence(log_weight, evidence[terms.mass.name], rest, emission), peaks)
+
+
+def log_weights(terms: GenerativeTerms, evidence: dict[str, FloatArray]) -> FloatArray:
+    """Log weight of every slot against the background, from the evidence of `term_evidence`."""
+    return sum((evidence[term.name] for term in terms.of_weights), evidence[terms.presence.name])
 
 
 def to_block(peaks: PeakPosterior, evidence: dict[str, FloatArray]) -> Block:

@@ -8,7 +8,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from compassign.candidates import Candidates, RtPredictions, peak_of_slot
+from compassign.candidates import Candidates, RtPredictions, peak_arrays, peak_of_slot
+from compassign.chemistry.adducts import get_adduct
+from compassign.chemistry.families import find_families
 from compassign.data.dataset import Dataset
 from compassign.models.rt_density import log_rt_density
 from compassign.models.statements import Statements, no_statements
@@ -25,7 +27,8 @@ class AssignmentProblem:
     """One dataset as a model sees it; n_slots counts candidates, the null has no slot.
 
     peak_of_slot, compound, adduct, species, injection : (n_slots,) indices, the last three into the names below.
-    isobar_group : (n_slots,) the same number for compounds of one mass and charge.
+    isobar_group : (n_slots,) the same number for compounds of one mass and charge. family : (n_slots,) of
+    `compassign.chemistry.families.Family`.
     offsets : (n_peaks + 1,) slots of each peak. ppm_error : (n_slots,) signed. mass_window_ppm : half-width.
     rt_min, log_rt_density : (n_peaks,) minutes; log g of DESIGN section 4, per minute.
     rt_pred_min, rt_pred_sd_min, rt_z : (n_slots,) NaN where the compound has no prediction. rt_noise_min : one
@@ -41,6 +44,7 @@ class AssignmentProblem:
     compound: IntArray
     isobar_group: IntArray
     adduct: IntArray
+    family: IntArray
     species: IntArray
     injection: IntArray
     ppm_error: FloatArray
@@ -114,6 +118,7 @@ def build_problem(
         compound=candidates.compound,
         isobar_group=isobar_groups(dataset.compounds)[candidates.compound],
         adduct=slot_adduct,
+        family=_families(dataset, candidates, injection)[slot_peak, candidates.adduct],
         species=slot_species,
         injection=slot_injection,
         ppm_error=candidates.ppm_error,
@@ -133,6 +138,13 @@ def build_problem(
         species_names=species_names,
         injection_names=injection_names,
     )
+
+
+def _families(dataset: Dataset, candidates: Candidates, injection: IntArray) -> IntArray:
+    """(n_peaks, n_adducts) what elutes with each peak, taken as each of the candidates' adducts."""
+    intensity = dataset.peaks["intensity"].to_numpy(dtype=np.float64)
+    adducts = [get_adduct(name) for name in candidates.adduct_names]
+    return find_families(peak_arrays(dataset), injection, intensity, adducts)
 
 
 def clamped_calibrants(dataset: Dataset, candidates: Candidates) -> dict[str, frozenset[str]]:

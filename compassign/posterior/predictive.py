@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compassign.models import reliability
-from compassign.models.generative import GenerativeTerms, peak_posterior, term_evidence
+from compassign.models.generative import GenerativeTerms, log_weights, peak_posterior, term_evidence
 from compassign.models.mixture import PeakPosterior, segment_sum, twin_weight
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Values
@@ -127,7 +127,7 @@ def _assign(
         posterior = peak_posterior(problem, terms, evidence, peaks, emission)
         chosen = _draw_options(posterior, offsets, rng)
         slot_of_peak[:, peaks] = chosen
-        total = segment_sum(np.exp(evidence[terms.presence.name]), offsets - offsets[0])
+        total = segment_sum(np.exp(log_weights(terms, evidence)), offsets - offsets[0])
         outcome = np.where(chosen >= 0, 0, np.where(chosen == UNLISTED, 1, 2))
         observed += _count(outcome, np.diff(offsets))
         replicated += _count(_draw_outcomes(total, problem.unlisted_share, rng), np.diff(offsets))

@@ -19,6 +19,7 @@ UNLISTED_STEP, OTHER_STEP = "unlisted compounds", "spread of draws, labels"
 # The terms of `compassign.models` say the same of themselves; screens do without the sampler that comes with them.
 EXPLANATIONS: Mapping[str, str] = {
     "presence": "How common the composition, adduct and species are among the peaks, against the background.",
+    "family": "Whether other ions of the same mass elute with the peak, or speak for another ion.",
     "mass": "How well the mass fits, after the injection's own offset and spread, against any mass in the window.",
     "retention": "How well the retention time fits the prediction, against any peak of the injection.",
     "mass_and_retention": "How well mass and retention time fit together, against a null that knows nothing.",

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from compassign.chemistry.families import Family
 from compassign.models.problem import AssignmentProblem
-from compassign.models.terms import mass, presence, retention
+from compassign.models.terms import family, mass, presence, retention
 from compassign.models.terms.presence import centring, zero_sum_basis
 from compassign.units import BoolArray, FloatArray, IntArray
 
@@ -72,14 +73,15 @@ class Replication:
 class _Design:
     """What does not depend on parameters; the slots of a peak are all compounds of its mass region.
 
-    offsets : (n_peaks + 1,). injection, species, adduct : (n_peaks,). peak, compound, group, is_known_in : (n_slots,).
-    centre_ppm : (n_slots,) of the group within the region. rt_pred_min, rt_pred_sd_min : (n_slots,).
+    offsets : (n_peaks + 1,). injection, species, adduct, family : (n_peaks,). peak, compound, group, is_known_in :
+    (n_slots,). centre_ppm : (n_slots,) of the group within the region. rt_pred_min, rt_pred_sd_min : (n_slots,).
     """
 
     offsets: IntArray
     injection: IntArray
     species: IntArray
     adduct: IntArray
+    family: IntArray
     peak: IntArray
     compound: IntArray
     group: IntArray
@@ -138,6 +140,7 @@ def draw_parameters(rng: np.random.Generator, weight: FloatArray, n_groups: int)
         "adduct_effect": _without(axis, rng.normal(0.0, adduct_sd, N_ADDUCTS)),
         "species_sd": species_sd,
         "species_effect": _sum_to_zero(rng.normal(0.0, species_sd, N_SPECIES)),
+        "family_effect": rng.normal(list(family.MEAN.values()), family.SD),
         "known_in_effect": rng.normal(presence.KNOWN_IN_MEAN, presence.KNOWN_IN_SD),
         "mass_offset_mean_ppm": offset_mean,
         "mass_offset_sd_ppm": offset_sd,
@@ -193,6 +196,7 @@ def _draw_design(rng: np.random.Generator, world: World) -> _Design:
         injection=rng.permutation(np.arange(n_peaks) % N_INJECTIONS),
         species=species,
         adduct=adduct,
+        family=rng.permutation(np.arange(n_peaks) % len(Family)),
         peak=peak,
         compound=compound,
         group=group,
@@ -213,6 +217,7 @@ def _log_weight(truth: dict[str, FloatArray], design: _Design) -> FloatArray:
     """(n_slots,) against the background of one window."""
     adduct, species = design.adduct[design.peak], design.species[design.peak]
     eta = truth["alpha"] + truth["group_effect"][design.group] + ADDUCT_LOG_WEIGHT[adduct]
+    eta = eta + np.append(0.0, truth["family_effect"])[design.family[design.peak]]
     eta = eta + truth["adduct_effect"][adduct] + truth["species_effect"][species]
     return np.asarray(eta + truth["known_in_effect"] * design.is_known_in)
 
@@ -250,6 +255,7 @@ def _problem(design: _Design, place_ppm: FloatArray, rt_min: FloatArray) -> Assi
         compound=design.compound[keep],
         isobar_group=design.group[keep],
         adduct=design.adduct[peak],
+        family=design.family[peak],
         species=design.species[peak],
         injection=design.injection[peak],
         ppm_error=ppm_error[keep],

@@ -94,6 +94,7 @@ def simulate_peaks(
         compound=slots.compound,
         isobar_group=slots.group,
         adduct=slots.adduct,
+        family=np.zeros(slots.peak.size, dtype=np.int64),
         species=slots.species,
         injection=slots.injection,
         ppm_error=ppm[slots.peak],

@@ -27,6 +27,7 @@ GROUP_WEIGHT = (2.0 + 2.0 * math.exp(-1.5), 1.0 + math.exp(-1.5))
 CONTRAST = -0.33  # the two effects sum to zero when weighted
 ADDUCT_EFFECT = tuple(CONTRAST * side / math.hypot(*ADDUCT_WEIGHT) for side in (-ADDUCT_WEIGHT[1], ADDUCT_WEIGHT[0]))
 SPECIES_EFFECT = (0.24, -0.24)
+FAMILY, FAMILY_EFFECT = (0, 0, 2, 1, 2, 2), (0.0, 0.62, 0.85)  # kind of each slot; being alone has no effect
 MINOR_ADDUCT = -1.5  # what [M+Na]+ starts at
 OFFSET_PPM, LOG_SCALE = (1.2, -0.8), (math.log(2.0), math.log(3.5))
 NOISE_MIN, DRIFT_MIN = 0.08, (0.035, -0.065)
@@ -52,7 +53,7 @@ def enumerated() -> tuple[list[dict[str, float]], float]:
     for number, (peak, _, group, adduct, ppm, predicted, sd, known) in enumerate(SLOTS):
         rt, g, species, injection = PEAKS[peak]
         eta = ALPHA + GROUP_EFFECT[group] + SPECIES_EFFECT[species] + KNOWN_IN * known
-        eta += ADDUCT_EFFECT[adduct] + MINOR_ADDUCT * (adduct == 1)
+        eta += FAMILY_EFFECT[FAMILY[number]] + ADDUCT_EFFECT[adduct] + MINOR_ADDUCT * (adduct == 1)
         law = stats.t(4, loc=OFFSET_PPM[injection], scale=math.exp(LOG_SCALE[injection]))
         mass = law.pdf(ppm) / (law.cdf(WINDOW_PPM) - law.cdf(-WINDOW_PPM))
         spread = math.sqrt(NOISE_MIN**2 + sd**2)
@@ -83,6 +84,7 @@ def three_peaks() -> AssignmentProblem:
         compound=compound,
         isobar_group=group,
         adduct=adduct,
+        family=np.array(FAMILY),
         species=species[peak],
         injection=injection[peak],
         ppm_error=ppm,
@@ -124,6 +126,7 @@ VALUES = {
     "adduct_z": np.array([[CONTRAST * ADDUCT_SD ** (centred(ADDUCT_WEIGHT[1]) - 1)]]),
     "species_effect": np.array([SPECIES_EFFECT]),
     "known_in_effect": np.array([KNOWN_IN]),
+    "family_effect": np.array([FAMILY_EFFECT[1:]]),
     "mass_offset_ppm": np.array([OFFSET_PPM]),
     "mass_log_scale": np.array([LOG_SCALE]),
     "rt_noise_min": np.array([NOISE_MIN]),

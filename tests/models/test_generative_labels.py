@@ -107,7 +107,7 @@ def test_block_joins_both_null_parts_and_averages_evidence(values: dict[str, Flo
     evidence = term_evidence(problem, TERMS, values, peaks)
     found = peak_posterior(problem, TERMS, evidence, peaks)
     block: Block = to_block(found, evidence)
-    assert list(block.evidence) == ["presence", "mass", "retention"]
+    assert list(block.evidence) == ["presence", "family", "mass", "retention"]
     assert (block.null == found.background + found.unlisted).all()
     assert (block.unlisted == found.unlisted).all()
     assert (block.slot == found.slot).all()

@@ -122,7 +122,7 @@ def test_verdict_judges_all_but_the_single_groups() -> None:
 
 
 def test_each_term_explains_itself_in_one_line() -> None:
-    assert [term.name for term in TERMS.all] == ["presence", "mass", "retention"]
+    assert [term.name for term in TERMS.all] == ["presence", "family", "mass", "retention"]
     for term in TERMS.all:
         assert "\n" not in term.explanation
         assert term.explanation.endswith(".")

@@ -34,7 +34,7 @@ def fill_ions(
     start: int,
     stop: int,
     of_group: FloatArray,
-    of_adduct: FloatArray,
+    of_kind: FloatArray,
     offset: FloatArray,
     inverse_scale: FloatArray,
     height: FloatArray,
@@ -45,7 +45,7 @@ def fill_ions(
     height : of the mass law at its centre against the uniform density.
     """
     error, injection = data.ions[PPM_ERROR][start:stop], data.ion_injection[start:stop]
-    group, adduct = data.ion_group[start:stop], data.ion_adduct[start:stop]
+    group, kind = data.ion_group[start:stop], data.ion_kind[start:stop]
     weight, mass, z, pull = ions[WEIGHT], ions[MASS], ions[Z], ions[PULL]
     n = stop - start
     for ion in range(n):
@@ -53,7 +53,7 @@ def fill_ions(
     for ion in range(n):
         mass[ion] = height[injection[ion]]
     for ion in range(n):
-        weight[ion] = of_group[group[ion]] * of_adduct[adduct[ion]]
+        weight[ion] = of_group[group[ion]] * of_kind[kind[ion]]
     for ion in range(n):
         inverse = 1.0 / (1.0 + 0.25 * z[ion] * z[ion])
         pull[ion] = 1.25 * z[ion] * inverse
@@ -102,7 +102,7 @@ def mix(
             responsibility = scaled * ions[EVIDENCE_SUM, ion] + ions[MASS, ion] * of_twins * ions[COPIES, ion]
             change = responsibility - ions[WEIGHT, ion] * of_prior * ions[COPIES, ion]
             gradient.group_effect[data.ion_group[block_ion + ion]] += change
-            gradient.adduct_effect[data.ion_adduct[block_ion + ion]] += change
+            gradient.ion_effect[data.ion_kind[block_ion + ion]] += change
             pulled = responsibility * ions[PULL, ion]
             effect, mass = effect + change, mass + responsibility
             offset += pulled

@@ -36,7 +36,7 @@ def value_and_gradient(data: MixtureData, parameters: MixtureParameters) -> tupl
     gradient = MixtureParameters(
         np.zeros_like(parameters.species_effect),
         np.zeros_like(parameters.group_effect),
-        np.zeros_like(parameters.adduct_effect),
+        np.zeros_like(parameters.ion_effect),
         np.zeros_like(parameters.known_effect),
         np.zeros_like(parameters.mass_offset_ppm),
         np.zeros_like(parameters.mass_log_scale),
@@ -47,7 +47,7 @@ def value_and_gradient(data: MixtureData, parameters: MixtureParameters) -> tupl
     )
     peak_ions, ion_slots = data.peak_ions, data.ion_slots
     of_species, of_group = np.exp(parameters.species_effect), np.exp(parameters.group_effect)
-    of_adduct, known = np.exp(parameters.adduct_effect), math.exp(parameters.known_effect.item())
+    of_kind, known = np.exp(parameters.ion_effect), math.exp(parameters.known_effect.item())
     noise, window, twin = parameters.rt_noise_min.item(), data.half_window_ppm.item(), data.twin_weight.item()
     offset, inverse = parameters.mass_offset_ppm, np.exp(-parameters.mass_log_scale)
     inside = covered(window, offset, inverse)
@@ -70,7 +70,7 @@ def value_and_gradient(data: MixtureData, parameters: MixtureParameters) -> tupl
         has_statements = data.peak_statements[start] < data.peak_statements[stop]
         if has_statements:
             apply_statements(data, parameters.reliability, start, stop, slots, peaks)
-        fill_ions(data, ion, last_ion, of_group, of_adduct, offset, inverse, height, ions)
+        fill_ions(data, ion, last_ion, of_group, of_kind, offset, inverse, height, ions)
         sum_slots(ion_slots, data.ions[N_KNOWN], ion, last_ion, known - 1.0, slots, ions)
         value += mix(data, of_species, known, inverse, twin, start, stop, slots, ions, peaks, gradient, mass_total)
         if has_statements:

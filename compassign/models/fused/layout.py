@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compassign.chemistry.families import Family
 from compassign.models.fused.records import MixtureData
 from compassign.models.mixture import twin_weight
 from compassign.models.problem import AssignmentProblem
@@ -38,7 +39,7 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
         slot_injection=problem.injection[order].astype(np.uint32),
         peak_species=_of_peaks(problem, problem.species).astype(np.uint32),
         ion_group=problem.groups_in_play[1][first].astype(np.uint32),
-        ion_adduct=problem.adduct[first].astype(np.uint32),
+        ion_kind=(problem.adduct * len(Family) + problem.family)[first].astype(np.uint32),
         ions=np.stack([problem.ppm_error[first], n_known]),
         slots=np.stack([residual, variance, gain, ~is_predicted, known]),
         peak_statements=np.searchsorted(said.peak, np.arange(problem.n_peaks + 1)).astype(np.int64),

@@ -74,7 +74,7 @@ def _funcify(op: FusedMixture, node: Any, **kwargs: Any) -> tuple[Any, str]:
     @numba_njit(error_model="numpy", fastmath=False)
     def fused_mixture(*inputs):  # type: ignore[no-untyped-def]
         value, by = value_and_gradient(MixtureData(*inputs[:n_data]), MixtureParameters(*inputs[n_data:]))
-        of_weight = (by.species_effect, by.group_effect, by.adduct_effect, by.known_effect)
+        of_weight = (by.species_effect, by.group_effect, by.ion_effect, by.known_effect)
         of_mass, of_rt = (by.mass_offset_ppm, by.mass_log_scale), (by.rt_noise_min, by.rt_drift_min)
         # numba cannot unpack a named tuple into another tuple
         return (np.asarray(value), *of_weight, *of_mass, *of_rt, by.reliability, by.extra)

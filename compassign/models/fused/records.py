@@ -19,7 +19,8 @@ class MixtureData(NamedTuple):
     """What does not change in a fit. Slots are sorted by peak and ion.
 
     peak_ions (n_peaks + 1,), ion_slots (n_ions + 1,) : ragged offsets. *_injection : of each peak, ion and slot.
-    peak_species, ion_group, ion_adduct : indices into the log effects whose sum is the log weight.
+    peak_species, ion_group, ion_kind : indices into the log effects whose sum is the log weight; the kind of an ion is
+    its adduct and its family together.
     ions (2, n_ions) : mass error in ppm; number of slots that are known in the species.
     slots (5, n_slots) : observed minus predicted RT in minutes; variance of the prediction; 12 / RT density of the
     injection, or 0 without a prediction; 1 without a prediction, else 0; 1 if known in the species, else 0.
@@ -37,7 +38,7 @@ class MixtureData(NamedTuple):
     slot_injection: IntArray
     peak_species: IntArray
     ion_group: IntArray
-    ion_adduct: IntArray
+    ion_kind: IntArray
     ions: FloatArray
     slots: FloatArray
     peak_statements: IntArray
@@ -52,14 +53,15 @@ class MixtureData(NamedTuple):
 class MixtureParameters(NamedTuple):
     """What a fit varies; the gradient has the same form.
 
-    species_effect, group_effect, adduct_effect : logs. known_effect : scalar, log. mass_offset_ppm, mass_log_scale,
-    rt_drift_min (n_injections,). rt_noise_min : scalar, minutes. reliability (n_annotators,) : 0 to 1, exactly 1 for
-    one who is taken at their word. extra : (n_slots,) sum of all other log evidence, or (0,).
+    species_effect, group_effect, ion_effect : logs, the last by `ion_kind`. known_effect : scalar, log.
+    mass_offset_ppm, mass_log_scale, rt_drift_min (n_injections,). rt_noise_min : scalar, minutes. reliability
+    (n_annotators,) : 0 to 1, exactly 1 for one who is taken at their word. extra : (n_slots,) sum of all other log
+    evidence, or (0,).
     """
 
     species_effect: FloatArray
     group_effect: FloatArray
-    adduct_effect: FloatArray
+    ion_effect: FloatArray
     known_effect: FloatArray
     mass_offset_ppm: FloatArray
     mass_log_scale: FloatArray

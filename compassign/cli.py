@@ -32,9 +32,11 @@ EXIT_COMPLETE, EXIT_FAILED, EXIT_INPUT, EXIT_VERDICT, EXIT_CANCELLED = 0, 1, 2, 
 _LOADER, _REPORT, _JOBS = "compassign.data.load", "compassign.report", "compassign.cli_jobs"
 _BACKUP, _COMPARE, _AUDIT = "compassign.workspace_backup", "compassign.cli_compare", "compassign.cli_audit"
 _RECALIBRATE, _LABEL = "compassign.recalibrate", "compassign.cli_label"
-_AUDIT_LABELS = "compassign.cli_audit_labels"
+_AUDIT_LABELS, _IMPORT = "compassign.cli_audit_labels", "compassign.cli_import"
 
 Recalibration = Literal["temperature", "isotonic"]
+RtUnit = Literal["min", "s"]
+Polarity = Literal["positive", "negative"]
 Design = Literal["entrapment", "withholding", "labels"]
 
 _AUDITS: dict[Design, tuple[str, str]] = {
@@ -117,6 +119,47 @@ def validate(
     """Check a dataset without fitting anything: a summary if it can be used, otherwise every problem found."""
     with _Boundary() as boundary:
         typer.echo(dataset_summary(_load(data)))
+    raise typer.Exit(boundary.code)
+
+
+@app.command("import", epilog=_EXIT_CODES)
+def import_(  # noqa: PLR0913, PLR0917  # one parameter for each option
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Table of mzmine, MS-DIAL, XCMS, OpenMS, Compound Discoverer, Progenesis QI or asari, or any other.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The dataset's folder, new or empty.")],
+    format_name: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME", help="Take it for this format. [default: its content says]"),
+    ] = None,
+    samples: Annotated[
+        str | None,
+        typer.Option(
+            "--samples",
+            metavar="SHEET|REGEX",
+            help="What the samples are: a table with the columns injection, species, order, role, polarity (all but "
+            "the first may be absent), or a regular expression for whole names with groups of these names.",
+        ),
+    ] = None,
+    rt_unit: Annotated[
+        RtUnit | None, typer.Option("--rt-unit", help="Unit of the retention times. [default: the format's]")
+    ] = None,
+    polarity: Annotated[
+        Polarity | None, typer.Option("--polarity", help="Of all peaks. [default: the adducts', else positive]")
+    ] = None,
+    species: Annotated[
+        str | None, typer.Option("--species", metavar="NAME", help="Group of peaks and injections that state none.")
+    ] = None,
+) -> None:
+    """Make a dataset's folder from another program's peak table; the library is added to it by hand."""
+    with _Boundary() as boundary:
+        importer = importlib.import_module(_IMPORT)
+        options = importer.ImportOptions(format_name, samples, rt_unit, polarity, species)
+        typer.echo(importer.run_import(file, out, options))
     raise typer.Exit(boundary.code)
 
 

@@ -31,7 +31,7 @@ class Head:
         return next((at for at, (_, cells) in rows if wanted <= {cell.strip().lower() for cell in cells}), None)
 
     def names(self, header: int) -> tuple[str, ...]:
-        """Column names of the header at a position, with a name for the one that R leaves out or a trailing separator."""
+        """Column names of the header at a position, completed where R or a trailing separator left one out."""
         names = tuple(cell.strip() for cell in self.rows[header][1])
         if header + 1 < len(self.rows) and len(first := self.rows[header + 1][1]) == len(names) + 1:
             return (*names, "") if first[-1] == "" else (R_ROW_NAMES, *names)
@@ -63,7 +63,7 @@ class Layout:
     """Where things stand in a table.
 
     header : position of the header in the head. names : of all columns, as the file writes them.
-    columns : our column -> position; `mz` and `rt_min` always, whatever the unit. rt_unit : None = the file does not say.
+    columns : our column -> position; `mz` and `rt_min` always, in any unit. rt_unit : None = the file does not say.
     derived : our column -> its text from the cells of a row. left_out : positions that are not kept as foreign columns.
     row_type : first cell of the rows that are features, "" = all rows are. peak_span : positions of a peak's start and
     end in time.
@@ -102,7 +102,5 @@ def find_name(names: Sequence[str], *wanted: str) -> int | None:
 
 def find_columns(names: Sequence[str], **wanted: str | tuple[str, ...]) -> dict[str, int]:
     """Our column -> position of the name that means it, where the header has one."""
-    found = {
-        ours: find_name(names, *([name] if isinstance(name, str) else name)) for ours, name in wanted.items()
-    }
+    found = {ours: find_name(names, *([name] if isinstance(name, str) else name)) for ours, name in wanted.items()}
     return {ours: position for ours, position in found.items() if position is not None}

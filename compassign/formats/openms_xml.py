@@ -46,7 +46,9 @@ def openms_records(path: Path) -> Iterator[Record]:
             yield from _records(file)
     except ParseError as error:
         found = f"is no complete XML ({error})"
-        raise InputError([Problem.at(Place(path.name, error.position[0]), found, "a file that OpenMS wrote")]) from error
+        raise InputError(
+            [Problem.at(Place(path.name, error.position[0]), found, "a file that OpenMS wrote")]
+        ) from error
     except DefusedXmlException as error:
         found = f"declares entities or a document type ({type(error).__name__})"
         raise InputError([Problem.at(Place(path.name), found, "plain XML, as OpenMS writes it")]) from error

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Literal
 
 from compassign.data.read import decode_text
 from compassign.errors import InputError, Place, Problem
@@ -28,7 +29,8 @@ def text_records(path: Path) -> Iterator[Record]:
     separator = _find_separator(path)
     lines = _lines(path)
     # a tab-separated export quotes nothing: there a quote is a part of a name, such as 5"-methyl
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    is_plain = separator == "	"
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if is_plain else csv.QUOTE_MINIMAL
     reader = csv.reader(lines, delimiter=separator, strict=True, quoting=quoting)
     start = 1
     try:
@@ -37,8 +39,10 @@ def text_records(path: Path) -> Iterator[Record]:
                 yield start, cells
             start = reader.line_num + 1
     except csv.Error as error:
-        expected = "cells of at most 131,072 characters, and every quote (\") closed"
-        raise InputError([Problem.at(Place(path.name, start), f"cannot be split into cells ({error})", expected)]) from error
+        expected = 'cells of at most 131,072 characters, and every quote (") closed'
+        raise InputError(
+            [Problem.at(Place(path.name, start), f"cannot be split into cells ({error})", expected)]
+        ) from error
 
 
 def _find_separator(path: Path) -> str:

@@ -47,5 +47,7 @@ def _checked(file: str, row: int, cells: list[str]) -> list[str]:
     for cell in cells:
         if len(cell) > MAX_CELL_CHARACTERS:
             expected = f"at most {MAX_CELL_CHARACTERS:,} characters"
-            raise InputError([Problem.at(Place(file, row), f"found a cell of {len(cell):,}, {show_value(cell)}", expected)])
+            raise InputError(
+                [Problem.at(Place(file, row), f"found a cell of {len(cell):,}, {show_value(cell)}", expected)]
+            )
     return cells

@@ -35,6 +35,7 @@ PAGES = (
 )
 LAUNCHERS = {"./scripts/run_training.sh": ["run"], "compassign": []}
 LABEL_FLAGS = frozenset({"--adduct", "--annotator", "--from", "--to"})
+IMPORT_FLAGS = frozenset({"--format", "--out", "--rt-unit", "--samples", "--species", "--polarity"})
 BENCHMARK_FLAGS = frozenset({"--fast", "--models"})
 OTHER_PROGRAMS = frozenset({"conda", "pip", "python", "source"})
 
@@ -152,7 +153,17 @@ def test_the_two_commands_come_first() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_flag_in_the_text_exists(page: str) -> None:
-    known = {*FLAGS.values(), "--output", "--config", "--help", "--host", "--design", *BENCHMARK_FLAGS, *LABEL_FLAGS}
+    known = {
+        *FLAGS.values(),
+        "--output",
+        "--config",
+        "--help",
+        "--host",
+        "--design",
+        *BENCHMARK_FLAGS,
+        *LABEL_FLAGS,
+        *IMPORT_FLAGS,
+    }
     assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]*)", text(page))) - known == set()
 
 

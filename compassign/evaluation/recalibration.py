@@ -74,6 +74,10 @@ class CallCurve:
     frequency: FloatArray
 
 
+_Moments = tuple[FloatArray, FloatArray, FloatArray]
+"""Log of the sum of exponentials, mean and variance of the log probability under these, (n_peaks,) each."""
+
+
 @dataclass(frozen=True)
 class _Informative:
     """Options of probability above 0 of the labels that can tell temperatures apart, the peaks numbered anew."""
@@ -85,43 +89,54 @@ class _Informative:
     weight: FloatArray
     cluster: IntArray
 
-    def at(self, log_temperature: float) -> tuple[float, FloatArray]:
-        """Weighted log likelihood, and each cluster's part of its slope in 1 / temperature, (n_clusters,)."""
-        scaled = self.log_probability * np.exp(-log_temperature)
-        log_all, mean_all = self._summed(scaled)
-        log_true, mean_true = self._summed(np.where(self.is_true, scaled, -np.inf))
-        slope = self.weight * (mean_true - mean_all)
-        return float(self.weight @ (log_true - log_all)), np.bincount(self.cluster, weights=slope)
-
-    def _summed(self, scaled: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Log of the sum of exponentials of each peak, and the mean log probability under these, (n_peaks,) each."""
-        largest = np.maximum.reduceat(scaled, self.start)
-        weight = np.exp(scaled - largest[self.peak])
-        total = np.bincount(self.peak, weights=weight)
-        mean = np.bincount(self.peak, weights=weight * self.log_probability) / total
-        return largest + np.log(total), mean
+    def log_likelihood(self, log_temperature: float) -> float:
+        """Weighted log likelihood of the labels."""
+        log_all, log_true = (moments[0] for moments in self._moments(log_temperature))
+        return float(self.weight @ (log_true - log_all))
 
     def statistic(self, log_temperature: float) -> float:
-        """Studentised slope of the likelihood, 0 at its maximum, falling through it as the temperature rises."""
-        slope = self.at(log_temperature)[1]
-        spread = float(np.sqrt((slope**2).sum()))
-        return float(slope.sum()) / spread if spread > 0.0 else 0.0
+        """Slope of the likelihood in 1 / temperature over its error, 0 at its maximum, below it at lower temperatures.
+
+        The error is that of labels drawn from the probabilities at this temperature. One estimated from the slopes
+        finds less: wrong answers that were said to be impossible inflate it. Peaks of a cluster widen it by as much as
+        the squared sums of clusters exceed those of single peaks. A label of several compounds counts like one.
+        """
+        (_, mean_all, variance), (_, mean_true, _) = self._moments(log_temperature)
+        slope = self.weight * (mean_true - mean_all)
+        together, apart = np.bincount(self.cluster, weights=slope), float(slope @ slope)
+        design_effect = max(float(together @ together) / apart, 1.0) if apart > 0.0 else 1.0
+        error = float(np.sqrt(design_effect * (self.weight**2 @ variance)))
+        return float(slope.sum()) / error if error > 0.0 else 0.0
+
+    def _moments(self, log_temperature: float) -> tuple[_Moments, _Moments]:
+        """Of all options of each peak, and of its true ones."""
+        scaled = self.log_probability * np.exp(-log_temperature)
+        return self._summed(scaled), self._summed(np.where(self.is_true, scaled, -np.inf))
+
+    def _summed(self, scaled: FloatArray) -> _Moments:
+        largest = np.maximum.reduceat(scaled, self.start)
+        share = np.exp(scaled - largest[self.peak])
+        total = np.bincount(self.peak, weights=share)
+        mean = np.bincount(self.peak, weights=share * self.log_probability) / total
+        square = (self.log_probability - mean[self.peak]) ** 2
+        return largest + np.log(total), mean, np.bincount(self.peak, weights=share * square) / total
 
 
 def fit_temperature(judged: Judged) -> Temperature:
     """Find the temperature by weighted maximum likelihood, and the temperatures that a test does not reject.
 
-    A label of several compounds counts as their sum. The test is the generalised score test (Boos 1992, American
-    Statistician 46:327) on the sums of each cluster, so that peaks of a compound may depend on each other and weights
-    may differ. Source of the method: Guo, Pleiss, Sun & Weinberger 2017, ICML. Labels that say nothing leave 1.
+    A label of several compounds counts as their sum. The test is the score test (Rao 1948, Proc. Camb. Phil. Soc.
+    44:50), its variance times the design effect of the clusters (Kish 1965, Survey Sampling), so that peaks of a
+    compound may depend on each other. Source of the method: Guo, Pleiss, Sun & Weinberger 2017, ICML. Labels that say
+    nothing leave 1.
     """
     found, n_impossible = _informative(judged)
     if found is None:
         return Temperature(1.0, None, None, is_distorted=False, n_labels=0, n_impossible=n_impossible)
     grid = np.linspace(np.log(TEMPERATURES[0]), np.log(TEMPERATURES[1]), N_GRID)
-    best = int(np.argmax([found.at(point)[0] for point in grid.tolist()]))
+    best = int(np.argmax([found.log_likelihood(point) for point in grid.tolist()]))
     near = grid[max(best - 1, 0)], grid[min(best + 1, N_GRID - 1)]
-    log_value = float(minimize_scalar(lambda point: -found.at(point)[0], bounds=near, method="bounded").x)
+    log_value = float(minimize_scalar(lambda point: -found.log_likelihood(point), bounds=near, method="bounded").x)
     low, high = (_interval_end(found, side) for side in (grid[: best + 1][::-1], grid[best:]))
     is_distorted = (low is not None and low > 1.0) or (high is not None and high < 1.0)
     return Temperature(float(np.exp(log_value)), low, high, is_distorted, found.weight.size, n_impossible)

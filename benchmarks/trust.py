@@ -17,8 +17,9 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "inference"))
 from prior_peaks import World
+from scipy.stats import norm
 from simulated_runs import simulated_runs
-from trust_scores import DISTORTION, N_LABELS, Audit, Scores, audit, score
+from trust_scores import DISTORTION, N_LABELS, Audit, Scores, audit, disagreement, score, standard_error
 
 from compassign.evaluation.metrics import FDR_LEVELS
 from compassign.evaluation.views import RANGES
@@ -31,6 +32,7 @@ MAX_ERRORS = 2.0  # standard errors of a mean of 0
 MAX_FALSE, JUDGED_LIMITS = 1.1, (0.05, 0.10)  # of the limit; at 1 % most data sets accept too few
 MIN_COVERED, COVERED_EXACTLY, MIN_GROUP = 0.88, (0.88, 0.92), 500
 MIN_DETECTED = 0.90
+MIN_AGREEING = 0.90  # of 95 % intervals
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,19 @@ class Sets:
 
 @dataclass(frozen=True)
 class Audits:
-    """Shares of data sets: whose distortion is detected, that alarm without one, whose curve is inside its band."""
+    """Shares of data sets: whose distortion is detected, that alarm without one, whose curve is inside its band.
+
+    agreeing : share whose labels and other peaks are of one temperature, as far as 95 % intervals tell. error : median
+    standard error of the labels' log temperature. spread : SD over data sets of the log temperature that both share.
+    """
 
     n_labels: int
     distortion: float
     detected: float
-    false_alarms: float
+    alarms: float
+    agreeing: float
+    error: float
+    spread: float
     inside: dict[str, float]
 
 
@@ -99,6 +108,9 @@ class Figures:
             ),
             f"distortion detected: {self.audits.detected:.0%} >= {MIN_DETECTED:.0%}": (
                 self.audits.detected >= MIN_DETECTED
+            ),
+            f"labels and other peaks agree: {self.audits.agreeing:.0%} >= {MIN_AGREEING:.0%}": (
+                self.audits.agreeing >= MIN_AGREEING
             ),
             f"recalibrated curves inside their band: {self.audits.inside['recalibrated']:.0%} >= {MIN_INSIDE:.0%}": (
                 self.audits.inside["recalibrated"] >= MIN_INSIDE
@@ -165,11 +177,15 @@ def _sets(scores: Sequence[Scores]) -> tuple[Sets, ...]:
 
 
 def _audits(audits: Sequence[Audit]) -> Audits:
+    shared = np.cov(*np.log([[found.honest.value, found.others.value] for found in audits]).T)[0, 1]
     return Audits(
         n_labels=N_LABELS,
         distortion=DISTORTION,
         detected=float(np.mean([found.distorted.is_distorted for found in audits])),
-        false_alarms=float(np.mean([found.honest.is_distorted for found in audits])),
+        alarms=float(np.mean([found.honest.is_distorted for found in audits])),
+        agreeing=float(np.mean([abs(disagreement(found)) <= norm.ppf(0.975) for found in audits])),
+        error=float(np.median([standard_error(found.honest) for found in audits])),
+        spread=float(np.sqrt(max(shared, 0.0))),
         inside={name: float(np.mean([found.is_inside[name] for found in audits])) for name in audits[0].is_inside},
     )
 
@@ -196,7 +212,11 @@ def show(figures: Figures) -> None:
         print(f"{group.candidates:<12} {group.n_peaks:>7} {group.covered:>18.1%} {group.covered_exactly:>11.1%}")
     audits = figures.audits
     print(f"\nAudit of {audits.n_labels} labels, probabilities to the power of 1 / {audits.distortion:g}:")
-    print(f"detected {audits.detected:.0%}, alarms without distortion {audits.false_alarms:.0%}")
+    print(f"detected {audits.detected:.0%}, alarms without distortion {audits.alarms:.0%}")
+    print(
+        f"log temperature without distortion: standard error {audits.error:.3f}, SD of the data sets' own "
+        f"{audits.spread:.3f}, labels and other peaks agree in {audits.agreeing:.0%}"
+    )
     inside = ", ".join(f"{name} {share:.0%}" for name, share in audits.inside.items())
     print(f"curves of the other peaks' calls in their band: {inside}")
 

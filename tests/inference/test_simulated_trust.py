@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from prior_peaks import World
 from simulated_runs import simulated_runs
-from trust_scores import Audit, Scores, audit, score
+from trust_scores import Audit, Scores, audit, disagreement, score
 
 # Six data sets are drawn and fitted, a second of CPU each after one compilation, which the test of ranks shares.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sbc")]
@@ -55,6 +55,12 @@ def test_curves_stay_in_their_bands_unless_probabilities_are_too_sure() -> None:
 def test_an_audit_finds_and_mends_probabilities_that_are_too_sure() -> None:
     audits = found()[1]
     assert sum(one.distorted.is_distorted for one in audits) >= N_RUNS - 1
-    # How often it alarms without a distortion takes more data sets than a test has: benchmarks/trust.py counts that.
     assert sum(one.is_inside["recalibrated"] for one in audits) >= N_RUNS - 2
     assert np.mean([np.log(one.distorted.value) for one in audits]) == pytest.approx(-np.log(0.7), abs=0.15)
+
+
+def test_an_audit_says_of_labels_what_the_other_peaks_say() -> None:
+    """The data sets' own temperatures are not 1, so that alarms without distortion are more than 5 % of them."""
+    audits = found()[1]
+    assert sum(one.honest.is_distorted for one in audits) <= 2
+    assert 0.06 < np.mean([disagreement(one) ** 2 for one in audits]) < 3.7  # 99.8 % of cases: chi-square of 6, over 6

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import norm
 from simulated_runs import SimulatedRun
 
 from compassign.decisions.fdr import decide
 from compassign.decisions.sets import credible_sets
 from compassign.evaluation.discoveries import with_intervals
 from compassign.evaluation.metrics import FdrLevel, evaluate
-from compassign.evaluation.recalibration import Judged, Temperature, fit_temperature, judge, tempered
+from compassign.evaluation.recalibration import CONFIDENCE, Judged, Temperature, fit_temperature, judge, tempered
 from compassign.evaluation.views import RANGES, Target, View, build_views, summarise_view
 from compassign.posterior.options import NULL_OPTION, Options, named_options, peak_options
 from compassign.units import BoolArray, IntArray
@@ -42,12 +43,14 @@ class Scores:
 class Audit:
     """What N_LABELS labels find, of the probabilities as they are and distorted, and what they mend.
 
-    honest, distorted : the temperature that suits the labels. is_inside : whether the curve of the calls of all other
+    honest, distorted : the temperature that suits the labels. others : the one that suits the undistorted probabilities
+    of all other peaks, whose parameters are the same. is_inside : whether the curve of the calls of all other
     peaks is inside its band, of `honest`, `distorted` and, by the temperature found, `recalibrated` probabilities.
     """
 
     honest: Temperature
     distorted: Temperature
+    others: Temperature
     is_inside: Mapping[str, bool]
 
 
@@ -83,14 +86,27 @@ def audit(run: SimulatedRun, rng: np.random.Generator) -> Audit:
     changed = replace(options, probability=tempered(options, DISTORTION))
     labelled = np.sort(rng.choice(options.offsets.size - 1, N_LABELS, replace=False))
     honest, distorted = (fit_temperature(_judged(run, said).take(labelled)) for said in (options, changed))
-    recalibrated = replace(changed, probability=tempered(changed, distorted.value))
     is_other = np.ones(options.offsets.size - 1, dtype=np.bool_)
     is_other[labelled] = False
+    others = fit_temperature(_judged(run, options).take(np.flatnonzero(is_other)))
+    recalibrated = replace(changed, probability=tempered(changed, distorted.value))
     seed = int(rng.integers(2**32))
     said = {"honest": options, "distorted": changed, "recalibrated": recalibrated}
-    return Audit(
-        honest, distorted, {name: _is_inside(_saying(run, options), is_other, seed) for name, options in said.items()}
-    )
+    is_inside = {name: _is_inside(_saying(run, options), is_other, seed) for name, options in said.items()}
+    return Audit(honest, distorted, others, is_inside)
+
+
+def standard_error(found: Temperature) -> float:
+    """Of the log temperature, from its interval; infinite where that has no end."""
+    if found.low is None or found.high is None:
+        return float(np.inf)
+    return float(np.log(found.high / found.low) / (2.0 * norm.ppf(0.5 + CONFIDENCE / 2.0)))
+
+
+def disagreement(audit: Audit) -> float:
+    """Log temperature of the labels less that of the other peaks, in standard errors."""
+    error = np.hypot(standard_error(audit.honest), standard_error(audit.others))
+    return float(np.log(audit.honest.value / audit.others.value) / error)
 
 
 def _is_inside(run: SimulatedRun, is_scored: BoolArray, seed: int) -> bool:

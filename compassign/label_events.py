@@ -26,7 +26,8 @@ DECIDED: frozenset[Kind] = TRAINING | {"bad_peak"}
 """Answers after which nobody else need look at the peak."""
 MAX_NAME, MAX_NOTE = 100, 2000  # characters: a name fits on a line, a note on a screen
 LEVELS = range(1, 6)  # Schymanski et al., Environ. Sci. Technol. 48, 2014
-_OVERLAP_BITS = 64
+HIDDEN_SHARE = 0.15  # of the peaks: enough to see the pull, at little loss of help
+_DRAW_BITS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,8 +221,18 @@ def needs_second(peak_id: str, share: float, seed: int) -> bool:
 
     share : 0 to 1. It follows from seed and peak alone, so that it is the same on every screen and in every session.
     """
-    digest = hashlib.sha256(f"{seed} {peak_id}".encode()).digest()
-    return int.from_bytes(digest[: _OVERLAP_BITS // 8]) < share * 2.0**_OVERLAP_BITS
+    return _is_drawn(f"{seed} {peak_id}", share)
+
+
+def is_prelabel_hidden(peak_id: str, annotator: str) -> bool:
+    """Whether an annotator answers a peak without what the run says of it, so that the pull of that can be measured."""
+    return _is_drawn(f"hidden {annotator} {peak_id}", HIDDEN_SHARE)
+
+
+def _is_drawn(text: str, share: float) -> bool:
+    """Whether a text is of a share of all texts, the same ones always."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return int.from_bytes(digest[: _DRAW_BITS // 8]) < share * 2.0**_DRAW_BITS
 
 
 def is_open(state: LabelState, peak_id: str, annotator: str, is_double: bool) -> bool:

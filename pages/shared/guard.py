@@ -30,6 +30,7 @@ def navigate() -> Page:
             st.Page("pages/calibration.py", title="Calibration"),
             st.Page("pages/diagnostics.py", title="Diagnostics"),
             st.Page("pages/compare.py", title="Compare"),
+            st.Page("pages/label.py", title="Label"),
             st.Page("pages/export.py", title="Export"),
         ]
     )
@@ -81,6 +82,18 @@ def person() -> str:
         return str(st.user.get("name") or st.user.get("email") or "unknown")
     name = str(st.session_state.get(_LOCAL_NAME) or "").strip()
     return f"{name} (unverified)" if name else ""
+
+
+def annotator() -> tuple[str, bool]:
+    """Who answers at the desk: a name, "" for none yet, and whether an account proves it. Only after `begin`."""
+    if _has_login():
+        return str(st.user.get("email") or st.user.get("name") or ""), True
+    return str(st.session_state.get(_LOCAL_NAME) or "").strip(), False
+
+
+def recall_name(name: str) -> None:
+    """Go on under a name that was typed before the page was loaded anew; before `begin`."""
+    st.session_state.setdefault(_LOCAL_NAME, name)
 
 
 def _has_login() -> bool:

@@ -23,7 +23,7 @@ CANDIDATE_COLUMNS = (
 NEIGHBOUR_COLUMNS = ("peak_id", "name", "probability", "decision", "mz", "rt_min", "n_shared", "species")
 EVIDENCE_PX, NEIGHBOURS_PX = 330, 280
 N_WHOLE = 7  # neighbours that are shown without scrolling
-_CANDIDATE = "candidate"  # of the link: row of the candidate that is explained
+CANDIDATE = "candidate"  # of the link: row of the candidate that is explained
 NULL_NAME = "null (no compound)"
 
 
@@ -42,12 +42,12 @@ def show_peak(run: Run, order: Sequence[str]) -> None:
         complain("This run has no such peak; pick one above.", str(error))
         return
     _show_heading(peak_id, detail)
-    _show_evidence(peak_id, detail)
+    show_evidence(peak_id, detail)
     _show_neighbours(peak_id, detail)
 
 
 @st.fragment  # another candidate leaves table and figures above as they are
-def _show_evidence(peak_id: str, detail: PeakDetail) -> None:
+def show_evidence(peak_id: str, detail: PeakDetail) -> None:
     """The candidates, and what speaks for the one that is selected."""
     chosen = _show_candidates(peak_id, detail)
     why, structure = st.columns([3, 2], gap="medium")
@@ -60,7 +60,7 @@ def _show_evidence(peak_id: str, detail: PeakDetail) -> None:
 def go_to(peak_id: str) -> None:
     """Let the link, and with it the page, show a peak; the most probable of its candidates is explained."""
     st.query_params["peak"] = peak_id
-    st.query_params.pop(_CANDIDATE, None)
+    st.query_params.pop(CANDIDATE, None)
 
 
 def _show_heading(peak_id: str, detail: PeakDetail) -> None:
@@ -104,7 +104,7 @@ def _show_candidates(peak_id: str, detail: PeakDetail) -> int:
         key=key,
         on_select=partial(_candidate_picked, key, ids),
         selection_mode="single-row",
-        selection_default=rows_selected(st.query_params.get_all(_CANDIDATE), ids),
+        selection_default=rows_selected(st.query_params.get_all(CANDIDATE), ids),
         alt="Candidates",
     )
     unlisted = detail.probability_unlisted
@@ -116,7 +116,7 @@ def _show_candidates(peak_id: str, detail: PeakDetail) -> int:
 
 
 def _candidate_picked(key: str, ids: list[str]) -> None:
-    st.query_params[_CANDIDATE] = row_ids(st.session_state.get(key, {}), ids)
+    st.query_params[CANDIDATE] = row_ids(st.session_state.get(key, {}), ids)
 
 
 def _show_structure(detail: PeakDetail, chosen: int) -> None:

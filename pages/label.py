@@ -1,0 +1,150 @@
+"""Label: one peak after the other, answered with one key."""
+
+from __future__ import annotations
+
+import uuid
+
+import streamlit as st
+
+from compassign.data.workspace import Source
+from compassign.errors import InputError, StoreError
+from compassign.queries.detail import PeakDetail, peak_detail
+from compassign.queries.label_desk import ORDERS, ask, blind_candidates, label_queue, source_of
+from compassign.queries.labels import Desk, history, next_peak, open_desk, progress
+from compassign.queries.run_folder import Run
+from compassign.store.labels import LabelStore
+from pages.shared.answers import Pad, asked_now, show_pad, show_refusal, undo_last
+from pages.shared.current_run import choose_run, output_folder
+from pages.shared.guard import annotator, begin, recall_name
+from pages.shared.peak import CANDIDATE, show_evidence
+from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
+
+_NAME = "as"  # of the link: who labels, so that a page that is loaded anew goes on
+N_HISTORY = 8
+_S_PER_HOUR = 3600.0
+BLIND_COLUMNS = ("name", "adduct", "formula", "ppm_error", "rt_z", "mz_theoretical")
+_HISTORY = {
+    "peak_id": COLUMNS["peak_id"],
+    "answer": st.column_config.TextColumn("Answer"),
+    "note": st.column_config.TextColumn("Note"),
+    "is_undone": st.column_config.CheckboxColumn("Taken back"),
+    "at": st.column_config.DatetimeColumn("Time", format="HH:mm:ss"),
+}
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the dataset")
+def _desk(source: Source, stamp: tuple[str, ...]) -> Desk:
+    """The desk of a dataset; one whose files changed has another stamp."""
+    del stamp
+    return open_desk(LabelStore.open(output_folder()), output_folder(), source)
+
+
+def _open(run: Run) -> Desk:
+    """The desk of a run's dataset; a page that cannot have it says why and stops."""
+    if run.dataset_problem:
+        st.info("Peaks are labelled in their dataset, and that of this run is gone or has changed since.")
+        st.stop()
+    source = source_of(run)
+    try:
+        return _desk(source, (str(output_folder()), *source.stamp()))
+    except (InputError, StoreError) as error:
+        complain("The labels of this dataset cannot be read.", str(error))
+        st.stop()
+
+
+@st.fragment  # a key draws the desk anew, not the page around it
+def _show_desk(run: Run, desk: Desk, who: tuple[str, bool], order: str) -> None:
+    """The peak that is next, its evidence and the keys, and what was said before."""
+    show_refusal()
+    queue = label_queue(run, desk, order)
+    ids = list(queue)
+    try:
+        peak_id = next_peak(desk, ids, who[0])
+        events = desk.events()
+    except StoreError as error:
+        complain("The labels cannot be read now.", str(error))
+        st.button("Try again")
+        return
+    done = progress(events, ids, who[0])
+    pace = f"{done.pace_s:.1f} s a peak, {_S_PER_HOUR / max(done.pace_s, 0.1):.0f} an hour" if done.pace_s else ""
+    st.caption(
+        DOT.join(
+            filter(None, [f"{done.n_own} answered by you", f"{done.n_decided} decided", f"{done.n_left} left", pace])
+        )
+    )
+    if peak_id is None:
+        _show_end(desk, who, done.n_left)
+    else:
+        _show_question(
+            run, desk, who, peak_id, f"{ids.index(peak_id) + 1} of {len(ids)} by {ORDERS[order]}: {queue[peak_id]:.2f}"
+        )
+    said = history(events, who[0], N_HISTORY)
+    if len(said):
+        st.caption("What you said last, the newest first")
+        st.dataframe(
+            said, hide_index=True, column_order=list(_HISTORY), column_config=_HISTORY, alt="Your last answers"
+        )
+
+
+def _show_end(desk: Desk, who: tuple[str, bool], n_left: int) -> None:
+    if n_left:
+        st.info(
+            "Others hold the peaks that are left. They are free again within five minutes.", icon=":material/group:"
+        )
+        st.button("Look again")
+    else:
+        st.success("There is no peak left to ask you about.", icon=":material/done_all:")
+        st.page_link("pages/new_run.py", label="Learn from the labels in a new run", icon=":material/rocket_launch:")
+    st.button("Undo", shortcut="Z", on_click=undo_last, args=[desk, who, uuid.uuid4().hex])
+
+
+def _show_question(run: Run, desk: Desk, who: tuple[str, bool], peak_id: str, why: str) -> None:
+    before = st.session_state.get("label_asked")
+    asked = asked_now(who[0], run.run_id, peak_id)
+    if asked is not before:
+        st.query_params.pop(CANDIDATE, None)  # of the peak before
+    detail = peak_detail(run, peak_id)
+    question = ask(detail, who[0], asked.client_key)
+    peak = detail.peak
+    st.subheader(f"Peak {escaped(peak_id)}", anchor=False)
+    about = [f"m/z {peak['mz']:.4f}", f"{peak['rt_min']:.2f} min", f"intensity {peak['intensity']:.3g}"]
+    st.text(DOT.join([*about, f"species {peak['species']}"]))
+    st.caption(f"Why this peak: {why}")
+    show_pad(Pad(desk, run, question, who, asked.since_s))
+    if question.is_prelabel_visible:
+        show_evidence(peak_id, detail)
+    else:
+        _show_blind(detail)
+
+
+def _show_blind(detail: PeakDetail) -> None:
+    st.caption("What the run says of this peak is hidden, to see how much it leads you. Candidates by name.")
+    st.dataframe(
+        blind_candidates(detail),
+        hide_index=True,
+        column_order=BLIND_COLUMNS,
+        column_config=COLUMNS,
+        placeholder=NOTHING,
+        alt="Candidates",
+    )
+
+
+def show() -> None:
+    """Show the page."""
+    if _NAME in st.query_params:
+        recall_name(st.query_params[_NAME])
+    begin("Label")
+    run, _ = choose_run("Label", "The peaks whose answer would teach most; one key answers and asks the next.")
+    who = annotator()
+    if not who[0]:
+        st.info("Type your name in the sidebar first: it stands beside every answer.", icon=":material/badge:")
+        return
+    if not who[1]:
+        st.query_params[_NAME] = who[0]
+    order = st.segmented_control(
+        "Ask first", list(ORDERS), default="entropy", required=True, key="order_of_asking", bind="query-params"
+    )
+    _show_desk(run, _open(run), who, order or "entropy")
+
+
+show()

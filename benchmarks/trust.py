@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -131,10 +131,10 @@ class Figures:
         return [goal for goal, is_met in goals.items() if not is_met]
 
 
-def measure(n_runs: int, seed: int) -> Figures:
+def measure(world: World, n_runs: int, seed: int) -> Figures:
     """Draw, fit, score and audit all data sets."""
     rng = np.random.default_rng([seed, SCORING, 0])
-    found = [(score(run, rng), audit(run, rng)) for run in simulated_runs(WORLD, n_runs, seed)]
+    found = [(score(run, rng), audit(run, rng)) for run in simulated_runs(world, n_runs, seed)]
     scores, audits = [scored for scored, _ in found], [audited for _, audited in found]
     return Figures(_kinds(scores), tuple(_limit(scores, alpha) for alpha in FDR_LEVELS), _sets(scores), _audits(audits))
 
@@ -226,16 +226,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-sets", type=int, default=100, metavar="N")
     parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument(
+        "--rt-sd",
+        type=float,
+        nargs=2,
+        default=WORLD.rt_pred_sd_min,
+        metavar="MIN",
+        help="widths of the better and the worse half of the RT predictions, minutes",
+    )
     parser.add_argument("--fast", action="store_true", help="20 data sets")
     arguments = parser.parse_args()
     n_runs, cpu = 20 if arguments.fast else arguments.data_sets, time.process_time()
-    figures = measure(n_runs, arguments.seed)
+    world = replace(WORLD, rt_pred_sd_min=tuple(arguments.rt_sd))
+    figures = measure(world, n_runs, arguments.seed)
     cpu_s, missed = round(time.process_time() - cpu, 1), figures.missed()
     size = f"{WORLD.n_peaks} peaks, {WORLD.n_groups} isobar groups of 1 to {WORLD.max_compounds} compounds"
+    size += ", RT predictions {:g} or {:g} min wide".format(*world.rt_pred_sd_min)
     print(f"{n_runs} data sets of {size}, seed {arguments.seed}; {cpu_s} s of CPU")
     show(figures)
     print("\nGoals missed: " + ("; ".join(missed) if missed else "none"))
     about = {"benchmark": "trust", "seed": arguments.seed, "n_data_sets": n_runs, "n_peaks": WORLD.n_peaks}
+    about |= {"rt_sd_min": world.rt_pred_sd_min}
     print(json.dumps(about | {"cpu_s": cpu_s, "missed": missed} | asdict(figures)))
 
 

@@ -33,10 +33,12 @@ _LOADER, _REPORT, _JOBS = "compassign.data.load", "compassign.report", "compassi
 _BACKUP, _COMPARE, _AUDIT = "compassign.workspace_backup", "compassign.cli_compare", "compassign.cli_audit"
 _RECALIBRATE, _LABEL = "compassign.recalibrate", "compassign.cli_label"
 _AUDIT_LABELS, _IMPORT = "compassign.cli_audit_labels", "compassign.cli_import"
+_EXPORT = "compassign.cli_export"
 
 Recalibration = Literal["temperature", "isotonic"]
 RtUnit = Literal["min", "s"]
 Polarity = Literal["positive", "negative"]
+ExportFormat = Literal["mztab-m", "sirius", "gnps", "table"]
 Design = Literal["entrapment", "withholding", "labels"]
 
 _AUDITS: dict[Design, tuple[str, str]] = {
@@ -160,6 +162,31 @@ def import_(  # noqa: PLR0913, PLR0917  # one parameter for each option
         importer = importlib.import_module(_IMPORT)
         options = importer.ImportOptions(format_name, samples, rt_unit, polarity, species)
         typer.echo(importer.run_import(file, out, options))
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def export(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, or a run folder.")],
+    format_name: Annotated[
+        ExportFormat,
+        typer.Option(
+            "--format",
+            help="mztab-m: every candidate for tools that read mzTab-M 2.0; sirius: candidates as CSV; gnps: one row "
+            "a feature; table: your own table with what was called and labelled at its right end.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write, a new one.")],
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", metavar="FILE", help="With --format table: your table. [default: the peaks.csv]"),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
+) -> None:
+    """Write what a run found as a file for other programs, or into the table that you came with."""
+    with _Boundary() as boundary:
+        export_run: Callable[[Path, str, str, Path | None, Path], str] = importlib.import_module(_EXPORT).export_run
+        typer.echo(export_run(output, name, format_name, table, out))
     raise typer.Exit(boundary.code)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from compassign.errors import InputError
 from compassign.figures.export import figure_files
+from compassign.queries.exchange import exchange_files
 from compassign.queries.export import ExportFile, mark, readme, run_files, warning, zipped
 from compassign.workspace_backup import Archived, list_backups, new_backup_path, restore_backup, write_backup
 from pages.shared.current_run import choose_run, output_folder
@@ -43,15 +44,16 @@ def _show_run() -> None:
         bind="query-params",
         help="Who labelled and who owns, in labels and records. Without it these columns are left out.",
     )
-    tables = run_files(run, with_people)
+    tables, for_others = run_files(run, with_people), exchange_files(run)
     figures = figure_files(run, peaks)
-    note = readme(run, [*tables, *figures], with_people)
+    note = readme(run, [*tables, *for_others, *figures], with_people)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        what = f"{len(tables)} tables and documents, {len(figures)} figures, and a note on how far to trust them."
+        n_tables = len(tables) + len(for_others)
+        what = f"{n_tables} tables and documents, {len(figures)} figures, and a note on how far to trust them."
         st.markdown(f"**Everything as one zip**  \n:small[:gray[{what}]]", width="stretch")
         st.download_button(
             "Download all",
-            data=partial(zipped, [note, *tables, *figures]),
+            data=partial(zipped, [note, *tables, *for_others, *figures]),
             file_name=f"{run.run_id}{mark(run)}.zip",
             key="download all",
             on_click="ignore",
@@ -64,6 +66,10 @@ def _show_run() -> None:
     with left:
         st.subheader("Tables and documents", help="Cells that a spreadsheet could take for a formula are text.")
         for file in tables:
+            _show_file(run.run_id, file)
+        if for_others:
+            st.subheader("For other programs", help="The same numbers, laid out as other programs read them.")
+        for file in for_others:
             _show_file(run.run_id, file)
     with right:
         st.subheader("Figures", help="Pages that any browser opens, without a network.")

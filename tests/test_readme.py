@@ -36,6 +36,7 @@ PAGES = (
 LAUNCHERS = {"./scripts/run_training.sh": ["run"], "compassign": []}
 LABEL_FLAGS = frozenset({"--adduct", "--annotator", "--from", "--to"})
 IMPORT_FLAGS = frozenset({"--format", "--out", "--rt-unit", "--samples", "--species", "--polarity"})
+EXPORT_FLAGS = frozenset({"--format", "--out", "--table"})
 BENCHMARK_FLAGS = frozenset({"--fast", "--models"})
 OTHER_PROGRAMS = frozenset({"conda", "pip", "python", "source"})
 
@@ -163,6 +164,7 @@ def test_every_flag_in_the_text_exists(page: str) -> None:
         *BENCHMARK_FLAGS,
         *LABEL_FLAGS,
         *IMPORT_FLAGS,
+        *EXPORT_FLAGS,
     }
     assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]*)", text(page))) - known == set()
 

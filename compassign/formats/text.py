@@ -45,6 +45,34 @@ def text_records(path: Path) -> Iterator[Record]:
         ) from error
 
 
+def written_records(path: Path) -> tuple[str, Iterator[tuple[list[str], str]]]:
+    """The separator of a text file, and each row's cells with the text that it was read from, line end included.
+
+    Raises InputError as `text_records` does.
+    """
+    separator = _find_separator(path)
+    return separator, _with_text(path, separator)
+
+
+def _with_text(path: Path, separator: str) -> Iterator[tuple[list[str], str]]:
+    taken: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in _lines(path):
+            taken.append(line)
+            yield line
+
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    reader = csv.reader(lines(), delimiter=separator, strict=True, quoting=quoting)
+    try:
+        for cells in reader:
+            yield cells, "".join(taken)
+            taken.clear()
+    except csv.Error as error:
+        place = Place(path.name, reader.line_num)
+        raise InputError([Problem.at(place, f"cannot be split into cells ({error})", "a table")]) from error
+
+
 def _find_separator(path: Path) -> str:
     """The separator under which two lines first have the same number of cells, at least three; a comma if none has."""
     lines = [line for line in islice(_lines(path), _N_SNIFFED) if line.strip()]

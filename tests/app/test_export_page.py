@@ -42,7 +42,9 @@ def test_every_kind_of_run_can_be_taken_away(run_id: str, n_figures: int) -> Non
     assert_only_text(app)
     names = downloads(app)
     assert len([name for name in names if name.endswith(".html")]) == n_figures
-    assert len([name for name in names if name.endswith(".csv")]) == 3
+    # the user's table and those for SIRIUS and GNPS need the dataset
+    assert len([name for name in names if name.endswith(".csv")]) == (4 if run_id == GONE else 7)
+    assert len([name for name in names if name.endswith(".mztab")]) == (run_id != GONE)
     assert len(app.get("download_button")) == len(names)
     files = [name for name in names if "." in name]
     assert all(("_suspect." in name) == (run_id == SUSPECT) for name in files)

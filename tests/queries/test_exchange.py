@@ -92,6 +92,18 @@ def test_a_null_call_has_no_evidence_but_its_probabilities(prior_run: Run) -> No
     assert found == pytest.approx(table["probability_unlisted"].tolist())
 
 
+def test_names_of_a_library_are_data_in_every_format(lookup_run: Run) -> None:
+    hostile = '=HYPERLINK("x")|\ty'
+    compounds = lookup_run.compounds.assign(name=hostile)
+    run = replace(lookup_run, compounds=compounds)
+    assert problems_of(mztab_m(run).decode()) == []
+    _, rows, _ = read(mztab_m(run).decode())
+    assert {row["chemical_name"] for row in rows["SME"]} == {'\'=HYPERLINK("x")/ y'}
+    for make in (gnps_table, sirius_table):
+        cells = [cell for row in rows_of(make(run)) for cell in row if "HYPERLINK" in cell]
+        assert set(cells) == {f"'{hostile}"}
+
+
 def test_the_warning_goes_into_every_format(prior_run: Run) -> None:
     sampler = {"reasons": ["R-hat"], "max_rhat": 1.4}
     run = replace(prior_run, metrics={**prior_run.metrics, "verdict": "suspect", "sampler": sampler})

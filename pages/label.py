@@ -6,15 +6,14 @@ import uuid
 
 import streamlit as st
 
-from compassign.data.workspace import Source
-from compassign.errors import InputError, StoreError
+from compassign.errors import StoreError
 from compassign.queries.detail import PeakDetail, peak_detail
-from compassign.queries.label_desk import ORDERS, ask, blind_candidates, label_queue, source_of
-from compassign.queries.labels import Desk, history, next_peak, open_desk, progress
+from compassign.queries.label_desk import ORDERS, ask, blind_candidates, label_queue
+from compassign.queries.labels import Desk, history, next_peak, progress
 from compassign.queries.run_folder import Run
-from compassign.store.labels import LabelStore
-from pages.shared.answers import Pad, asked_now, show_pad, show_refusal, undo_last
-from pages.shared.current_run import choose_run, output_folder
+from pages.shared.answers import ASKED, Pad, ask_about, asked_now, show_pad, show_refusal, undo_last
+from pages.shared.current_run import choose_run
+from pages.shared.desk import open_run_desk
 from pages.shared.guard import annotator, begin, recall_name
 from pages.shared.peak import CANDIDATE, show_evidence
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
@@ -30,26 +29,6 @@ _HISTORY = {
     "is_undone": st.column_config.CheckboxColumn("Taken back"),
     "at": st.column_config.DatetimeColumn("Time", format="HH:mm:ss"),
 }
-
-
-@st.cache_resource(max_entries=4, show_spinner="Reading the dataset")
-def _desk(source: Source, stamp: tuple[str, ...]) -> Desk:
-    """The desk of a dataset; one whose files changed has another stamp."""
-    del stamp
-    return open_desk(LabelStore.open(output_folder()), output_folder(), source)
-
-
-def _open(run: Run) -> Desk:
-    """The desk of a run's dataset; a page that cannot have it says why and stops."""
-    if run.dataset_problem:
-        st.info("Peaks are labelled in their dataset, and that of this run is gone or has changed since.")
-        st.stop()
-    source = source_of(run)
-    try:
-        return _desk(source, (str(output_folder()), *source.stamp()))
-    except (InputError, StoreError) as error:
-        complain("The labels of this dataset cannot be read.", str(error))
-        st.stop()
 
 
 @st.fragment  # a key draws the desk anew, not the page around it
@@ -99,22 +78,30 @@ def _show_end(desk: Desk, who: tuple[str, bool], n_left: int) -> None:
 
 
 def _show_question(run: Run, desk: Desk, who: tuple[str, bool], peak_id: str, why: str) -> None:
-    before = st.session_state.get("label_asked")
+    before = st.session_state.get(ASKED)
     asked = asked_now(who[0], run.run_id, peak_id)
     if asked is not before:
         st.query_params.pop(CANDIDATE, None)  # of the peak before
     detail = peak_detail(run, peak_id)
     question = ask(detail, who[0], asked.client_key)
-    peak = detail.peak
-    st.subheader(f"Peak {escaped(peak_id)}", anchor=False)
-    about = [f"m/z {peak['mz']:.4f}", f"{peak['rt_min']:.2f} min", f"intensity {peak['intensity']:.3g}"]
-    st.text(DOT.join([*about, f"species {peak['species']}"]))
-    st.caption(f"Why this peak: {why}")
-    show_pad(Pad(desk, run, question, who, asked.since_s))
+    heading = st.container()
+    pad = Pad(desk, run, question, who, asked.since_s)
+    show_pad(pad)
+    with heading:  # after the keys, so that they answer the peak that is named
+        _show_heading(detail, why)
     if question.is_prelabel_visible:
         show_evidence(peak_id, detail)
     else:
         _show_blind(detail)
+    ask_about(pad)
+
+
+def _show_heading(detail: PeakDetail, why: str) -> None:
+    peak = detail.peak
+    st.subheader(f"Peak {escaped(str(peak['peak_id']))}", anchor=False)
+    about = [f"m/z {peak['mz']:.4f}", f"{peak['rt_min']:.2f} min", f"intensity {peak['intensity']:.3g}"]
+    st.text(DOT.join([*about, f"species {peak['species']}"]))
+    st.caption(f"Why this peak: {why}")
 
 
 def _show_blind(detail: PeakDetail) -> None:
@@ -144,7 +131,7 @@ def show() -> None:
     order = st.segmented_control(
         "Ask first", list(ORDERS), default="entropy", required=True, key="order_of_asking", bind="query-params"
     )
-    _show_desk(run, _open(run), who, order or "entropy")
+    _show_desk(run, open_run_desk(run), who, order or "entropy")
 
 
 show()

@@ -104,7 +104,6 @@ def show_pad(pad: Pad) -> None:
         st.button(
             "Keys", key=pad.key_of("keys"), shortcut="H", on_click=show_keys, type="tertiary", icon=":material/help:"
         )
-    _ask_about(pad)
 
 
 def _button(pad: Pad, label: str, key: str, answer: Answer) -> None:
@@ -127,7 +126,7 @@ def show_keys() -> None:
     st.caption("Keys do nothing while you type: leave a field with Tab or a click beside it.")
 
 
-def _ask_about(pad: Pad) -> None:
+def ask_about(pad: Pad) -> None:
     """A note and the identification level, which go with the answer, and the answers that take more than a key."""
     fields = st.container(horizontal=True)
     fields.text_input("Note", key=pad.key_of("note"), max_chars=2000, width=320, placeholder="Stored with the answer")
@@ -167,6 +166,12 @@ def _ask_more(pad: Pad) -> None:
     st.button("Answer this", key=pad.key_of("answer"), on_click=_say_named, args=[pad])
 
 
+def _is_asked(pad: Pad) -> bool:
+    """Whether a question is still the one on the screen: for a moment, keys of the last one stay in the browser."""
+    asked: Asked | None = st.session_state.get(ASKED)
+    return asked is not None and asked.client_key == pad.question.client_key
+
+
 def _say_named(pad: Pad) -> None:
     options, adduct = st.session_state.get(pad.key_of("named"), []), st.session_state.get(pad.key_of("adduct")) or ""
     try:
@@ -179,6 +184,8 @@ def _say_named(pad: Pad) -> None:
 
 def _say(pad: Pad, answer: Answer) -> None:
     """Store an answer; a second key of the same question changes nothing, because the first one counts."""
+    if not _is_asked(pad):
+        return
     whole = replace(
         answer,
         note=st.session_state.get(pad.key_of("note")) or "",
@@ -194,7 +201,8 @@ def _say(pad: Pad, answer: Answer) -> None:
 
 
 def _undo(pad: Pad) -> None:
-    undo_last(pad.desk, pad.who, f"{pad.question.client_key} undo")
+    if _is_asked(pad):
+        undo_last(pad.desk, pad.who, f"{pad.question.client_key} undo")
 
 
 def undo_last(desk: Desk, who: tuple[str, bool], client_key: str) -> None:

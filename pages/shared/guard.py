@@ -31,6 +31,7 @@ def navigate() -> Page:
             st.Page("pages/diagnostics.py", title="Diagnostics"),
             st.Page("pages/compare.py", title="Compare"),
             st.Page("pages/label.py", title="Label"),
+            st.Page("pages/review.py", title="Review"),
             st.Page("pages/export.py", title="Export"),
         ]
     )

@@ -12,7 +12,8 @@ from test_pages import assert_only_text, open_page, shown
 
 from compassign.errors import StoreError
 from compassign.label_events import LabelEvent, is_prelabel_hidden
-from compassign.queries.label_desk import source_of
+from compassign.queries.label_desk import label_queue, source_of
+from compassign.queries.labels import open_desk
 from compassign.queries.run_folder import load_run
 from compassign.store.database import URL_VARIABLE
 from compassign.store.labels import LabelStore
@@ -162,12 +163,16 @@ def test_a_hidden_answer_is_nowhere_on_the_page(labelled_output: Path) -> None:
 
 
 def test_the_end_of_the_queue_leads_to_a_new_run(labelled_output: Path) -> None:
+    run = load_run(labelled_output / "runs" / LOOKUP)
+    desk = open_desk(LabelStore.open(labelled_output), labelled_output, source_of(run))
+    queue = list(label_queue(run, desk, "margin"))
+    desk.store.append_all([desk.blank(peak_id, "Ada", f"skip {peak_id}") for peak_id in queue[:-1]])
     app = open_page("label", **{"as": "Ada"})
-    for _ in range(counts(app)[2]):
-        press(app, "Skip")
+    assert counts(app)[2] == 1
+    press(app, "Skip")
     assert "no peak left" in app.success[0].value
     press(app, "Undo")
-    assert counts(app)[2] == 1
+    assert asked(app) == queue[-1]
 
 
 def test_a_dataset_that_is_gone_cannot_be_labelled(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:

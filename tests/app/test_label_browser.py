@@ -1,0 +1,65 @@
+"""What only a browser shows of the Label page: its keys, and what becomes of answers when the server is killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from browser_tools import WAIT_MS, opened, serving
+from output_folders import LOOKUP, add_run
+from playwright.sync_api import Browser, Page, expect
+
+from compassign.label_events import LabelEvent
+from compassign.store.database import URL_VARIABLE
+from compassign.store.labels import LabelStore
+
+pytest_plugins = ["example_runs", "app_outputs", "browser_fixtures"]
+
+KEYS = "n1suzn1nbs1nunz1nsnn"  # skips and undos among them
+MEANINGS = {"n": "null", "1": "candidate", "s": "skip", "u": "unsure", "b": "bad_peak", "z": "undo"}
+
+
+@pytest.fixture
+def labelled_output(tmp_path: Path, lookup_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv(URL_VARIABLE, raising=False)
+    add_run(tmp_path, LOOKUP, lookup_folder)
+    return tmp_path
+
+
+def events(output: Path) -> list[LabelEvent]:
+    store = LabelStore.open(output)
+    return [event for key in store.last_events() for event in store.events(key)]
+
+
+def asked(page: Page) -> str:
+    heading = page.get_by_role("heading", name="Peak ")
+    expect(heading).to_be_visible(timeout=WAIT_MS)
+    return heading.inner_text()
+
+
+def press(page: Page, key: str) -> None:
+    """Press a key, and wait for the next peak."""
+    before = asked(page)
+    page.keyboard.press(key)
+    expect(page.get_by_role("heading", name="Peak ")).not_to_have_text(before, timeout=WAIT_MS)
+
+
+@pytest.mark.slow  # starts two servers and a browser
+def test_twenty_answers_by_keyboard_outlive_the_server(browser: Browser, labelled_output: Path) -> None:
+    with serving(labelled_output) as address, opened(browser, f"{address}/label?as=Ada") as page:
+        for key in KEYS:
+            press(page, key)
+        last = asked(page)
+        page.get_by_label("Note").fill("n 1 s u z")
+        page.get_by_label("Note").press("Tab")
+        expect(page.get_by_label("Note")).to_have_value("n 1 s u z")
+    assert [event.kind for event in events(labelled_output)] == [MEANINGS[key] for key in KEYS]
+    with serving(labelled_output) as address, opened(browser, f"{address}/label?as=Ada") as page:
+        assert asked(page) == last
+        page.keyboard.press("n")
+        page.keyboard.press("n")  # before the next peak is there
+        expect(page.get_by_role("heading", name="Peak ")).not_to_have_text(last, timeout=WAIT_MS)
+        with opened(browser, f"{address}/label?as=Bob") as other:
+            assert asked(other) != asked(page)
+    said = [event.peak_id for event in events(labelled_output)[len(KEYS) :]]
+    assert said.count(last.removeprefix("Peak ")) == 1

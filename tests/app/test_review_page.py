@@ -1,0 +1,63 @@
+"""The Review page: who disagrees, what settles it, and how far people agree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from output_folders import LOOKUP, add_run
+from test_pages import assert_only_text, open_page, shown
+
+from compassign.label_events import Kind, fold
+from compassign.queries.label_desk import source_of
+from compassign.queries.labels import Desk, open_desk
+from compassign.queries.run_folder import load_run
+from compassign.store.database import URL_VARIABLE
+from compassign.store.labels import LabelStore
+
+pytest_plugins = ["example_runs", "app_outputs"]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, lookup_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The desk of an output folder of the test's own with one run."""
+    monkeypatch.delenv(URL_VARIABLE, raising=False)
+    monkeypatch.setenv("COMPASSIGN_OUTPUT", str(tmp_path))
+    run = load_run(add_run(tmp_path, LOOKUP, lookup_folder))
+    return open_desk(LabelStore.open(tmp_path), tmp_path, source_of(run))
+
+
+def say(desk: Desk, peak_id: str, name: str, *options: str) -> None:
+    blank = desk.blank(peak_id, name, f"{peak_id} {name}")
+    kind: Kind = "candidate" if options else "null"
+    desk.store.append(replace(blank, kind=kind, options=options, note="<b>note</b>"))
+
+
+def test_without_labels_there_is_nothing_to_settle(desk: Desk) -> None:
+    app = open_page("review")
+    assert "Nobody disagrees" in app.success[0].value
+    assert "No peak has answers of two people" in app.info[0].value
+
+
+def test_what_is_settled_counts_alone_and_tells_who_was_right(desk: Desk) -> None:
+    for peak_id, name, options in (
+        *(("p00", "Ada", ["leu"]), ("p00", "Bob", ["ile"]), ("p01", "Ada", ["leu"]), ("p01", "Bob", ["leu"])),
+        *(("p02", "Ada", []), ("p02", "Bob", [])),
+    ):
+        say(desk, peak_id, name, *options)
+    app = open_page("review")
+    assert app.dataframe[0].value["annotator"].tolist() == ["Ada", "Bob"]
+    assert not [button for button in app.button if button.label == "leu"]  # nobody settles without a name
+    app.text_input(key="local_name").set_value("Eve").run()
+    next(button for button in app.button if button.label == "leu").click().run()
+    assert not app.exception
+    assert fold(desk.events()).of_peak("p00")[0].options == ("leu",)
+    assert fold(desk.events()).of_peak("p00")[0].annotator == "Eve"
+    assert "Nobody disagrees" in app.success[0].value
+    pairs, settled = (frame.value for frame in app.dataframe)
+    assert pairs[["n_both", "share_equal"]].to_numpy().tolist() == [[3, pytest.approx(2 / 3)]]
+    assert settled["share_upheld"].tolist() == [1.0, 0.0]
+    assert_only_text(app)
+    assert "alpha" in app.metric[0].label
+    assert "settle" in shown(app).lower()

@@ -41,6 +41,7 @@ UNITS = MINUTES, SECONDS = ("minutes", "seconds")
 ONE_GROUP = "all"  # species of a dataset that names none
 _N_UPLOADS = "n_uploads"  # gives the upload field a new, empty one
 _KINDS = ["zip", "csv", "parquet", "toml"]
+_ASKED_FIRST = ("peaks.csv", "compounds.csv")
 _IN_A_ROW = 3
 FORMAT_PX = 320
 _FORMAT = {
@@ -201,7 +202,7 @@ def _ask_corrected(output: Path, upload: Upload) -> None:
     given = st.file_uploader("Corrected or missing files", type=_KINDS[1:], accept_multiple_files=True, key=key)
     files: dict[str, BinaryIO] = {_table_file(file.name, upload.token): file for file in given}
     with st.container(horizontal=True):
-        if st.button("Check again", key=f"check {upload.token}", type="primary"):
+        if st.button("Check again", key=f"check {upload.token}"):
             st.session_state[_N_UPLOADS] += 1
             _replace(output, upload, files)
         if st.button("Drop this upload", key=f"drop {upload.token}"):
@@ -219,10 +220,15 @@ def _replace(output: Path, upload: Upload, files: Mapping[str, BinaryIO]) -> Non
     _try_to_admit(output, changed)
 
 
+def _place_in_questions(file: str) -> int:
+    """Peaks, then compounds, then the others: in the order in which they matter."""
+    return _ASKED_FIRST.index(file) if file in _ASKED_FIRST else len(_ASKED_FIRST)
+
+
 def _ask_columns(output: Path, upload: Upload) -> None:
     """Ask which column of a file is which of ours, where one that is needed is missing; one button for all files."""
     mappings: dict[str, ColumnMapping] = {}
-    for file in upload.files():
+    for file in sorted(upload.files(), key=_place_in_questions):
         columns, missing = missing_columns(upload.folder / file) if file.endswith(".csv") else ([], [])
         if missing:
             with st.expander(f"Which columns of {file} are which?", expanded=True, icon=":material/view_column:"):

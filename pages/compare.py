@@ -210,7 +210,12 @@ def _show_picked(found: Comparison, runs: tuple[Run, Run], names: tuple[str, str
 
 
 def _show_pair(run_a: Run, run_b: Run, names: tuple[str, str]) -> None:
-    found, other = _compare(run_a, run_b), names[1][0]
+    other = names[1][0]
+    try:
+        found = _compare(run_a, run_b)
+    except InputError as error:
+        complain("These two cannot be compared peak by peak.", str(error))
+        return
     if found.unpaired:
         st.warning("These two are not compared peak by peak.", icon=":material/link_off:")
         st.text(f"Why: {found.unpaired}.")

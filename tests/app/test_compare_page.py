@@ -8,6 +8,8 @@ import pytest
 from output_folders import GONE, LOOKUP, PRIOR, SUSPECT, add_run, edit_json
 from streamlit.testing.v1 import AppTest
 
+from compassign.queries.run_folder import ELPD_FILE
+
 pytest_plugins = ["example_runs", "app_outputs"]
 
 ROOT = Path(__file__).parents[2]
@@ -25,10 +27,10 @@ def five_runs(tmp_path: Path, lookup_folder: Path, prior_folder: Path, monkeypat
     return tmp_path
 
 
-def compare(*others: str, peak: str = "") -> AppTest:
-    """The page of a link that compares a look-up with other runs."""
+def compare(*others: str, peak: str = "", run: str = LOOKUP) -> AppTest:
+    """The page of a link that compares a run, a look-up unless named, with other runs."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT_S)
-    app.query_params["run"], app.query_params["with"] = LOOKUP, list(others)
+    app.query_params["run"], app.query_params["with"] = run, list(others)
     if peak:
         app.query_params["peak"] = peak
     app.switch_page("pages/compare.py")
@@ -77,3 +79,14 @@ def test_runs_on_other_data_or_truth_are_not_paired_and_it_says_why(key: str, re
     assert any(reason in text.value for text in app.text)
     assert len(app.dataframe) == 2  # settings and each run's own numbers
     assert len(app.get("plotly_chart")) == 2
+
+
+def test_a_broken_leave_one_out_table_is_named_and_the_rest_stays(five_runs: Path) -> None:
+    for name in (PRIOR, SUSPECT):
+        run = five_runs / "runs" / name
+        edit_json(run / "results" / "run.json", lambda record: record["config"].update(mode="posterior"))
+        (run / ELPD_FILE).write_text("peak_id\np00\n")
+    app = compare(SUSPECT, run=PRIOR)
+    assert any("cannot be compared peak by peak" in error.value for error in app.error)
+    assert any(ELPD_FILE.name in text.value for text in app.text)
+    assert len(app.dataframe) > 0

@@ -12,10 +12,13 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from compassign.models.draws import DrawSource
 from compassign.posterior.assignments import peak_of_entry
+from compassign.posterior.responsibilities import peak_blocks
 from compassign.units import BoolArray, FloatArray, IntArray
 
 SHORTLIST = 120  # peaks that EPIG looks at: the most uncertain; the others have little to tell
+MAX_DRAWS = 1000  # scores of peaks need no more; 5,000 options are 40 MB
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,26 @@ class OptionDraws:
 
     offsets: IntArray
     probability: FloatArray
+
+
+def option_draws(source: DrawSource, compound: IntArray) -> OptionDraws:
+    """Draws of the options from draws of the slots, whatever the adducts; at most MAX_DRAWS of them, evenly spaced.
+
+    compound : (n_slots,) library index of each slot, ascending within a peak.
+    """
+    peak = peak_of_entry(source.offsets)
+    is_first = np.ones(peak.size, dtype=np.bool_)
+    is_first[1:] = (np.diff(peak) != 0) | (np.diff(compound) != 0)
+    n_all = source.n_chains * source.n_draws
+    kept = np.arange(n_all)[:: -(-n_all // MAX_DRAWS)]
+    blocks = (source.block(peaks) for peaks in peak_blocks(source.offsets, n_all))
+    thinned = [(block.null[kept], block.slot[kept]) for block in blocks]  # one block of all draws at a time
+    null, slot = (np.concatenate(parts, axis=1) for parts in zip(*thinned, strict=True))
+    option = np.add.reduceat(slot, np.flatnonzero(is_first), axis=1) if peak.size else slot
+    n_options = np.bincount(peak[is_first], minlength=null.shape[1])
+    offsets = np.concatenate([[0], np.cumsum(n_options + 1)])
+    before = np.concatenate([[0], np.cumsum(n_options)[:-1]])  # the null goes before each peak's first compound
+    return OptionDraws(offsets, np.insert(option, before, null, axis=1))
 
 
 def entropy(draws: OptionDraws) -> FloatArray:

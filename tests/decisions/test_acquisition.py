@@ -18,7 +18,9 @@ from compassign.decisions.acquisition import (
     expected_false_positives,
     least_confidence,
     margin,
+    option_draws,
 )
+from compassign.models.draws import Block, DrawSource
 
 
 @pytest.fixture
@@ -96,3 +98,25 @@ def test_a_batch_takes_one_of_each_group_before_a_second_and_nothing_ineligible(
     assert diverse_batch(score, group, is_eligible, 3).tolist() == [0, 3, 1]
     assert diverse_batch(score, group, is_eligible, 9).tolist() == [0, 3, 1, 2]
     assert diverse_batch(score, group, np.zeros(5, dtype=bool), 3).size == 0
+
+
+def test_options_are_the_null_and_then_each_compound_over_its_adducts() -> None:
+    offsets = np.array([0, 3, 3, 4])  # compound 2 by two adducts and 5; nothing; 5, which is another peak's option
+    slot = np.array([[0.1, 0.2, 0.3, 0.6], [0.0, 0.5, 0.1, 0.9]])
+    null = np.array([[0.4, 1.0, 0.4], [0.4, 1.0, 0.1]])
+
+    def block(peaks: slice) -> Block:
+        own = slice(int(offsets[peaks.start]), int(offsets[peaks.stop]))
+        return Block(slot[:, own], null[:, peaks], null[:, peaks], {})
+
+    draws = option_draws(DrawSource(offsets, 1, 2, block), np.array([2, 2, 5, 5]))
+    assert draws.offsets.tolist() == [0, 3, 4, 6]
+    assert draws.probability == pytest.approx(np.array([[0.4, 0.3, 0.3, 1, 0.4, 0.6], [0.4, 0.5, 0.1, 1, 0.1, 0.9]]))
+
+
+def test_many_draws_are_thinned_evenly_for_null_and_slots_alike() -> None:
+    chance = np.linspace(0.0, 1.0, 2500)[:, None]
+    source = DrawSource(np.array([0, 1]), 2, 1250, lambda _: Block(chance, 1.0 - chance, 1.0 - chance, {}))
+    probability = option_draws(source, np.array([3])).probability
+    assert probability[:, 1] == pytest.approx(chance[::3, 0])  # 2,500 in at most 1,000: every third
+    assert probability.sum(axis=1) == pytest.approx(np.ones(834))

@@ -6,10 +6,11 @@ import uuid
 
 import streamlit as st
 
-from compassign.errors import StoreError
+from compassign.errors import InputError, StoreError
 from compassign.queries.detail import PeakDetail, peak_detail
 from compassign.queries.label_desk import ORDERS, ask, blind_candidates, label_queue
 from compassign.queries.labels import Desk, history, next_peak, progress
+from compassign.queries.provisional import provisional_calls
 from compassign.queries.run_folder import Run
 from pages.shared.answers import ASKED, Pad, ask_about, asked_now, show_pad, show_refusal, undo_last
 from pages.shared.current_run import choose_run
@@ -104,6 +105,25 @@ def _show_heading(detail: PeakDetail, why: str) -> None:
     st.caption(f"Why this peak: {why}")
 
 
+def _show_effect(run: Run, desk: Desk) -> None:
+    """What the answers since the run change, as far as its draws can tell; a new run says it in full."""
+    try:
+        found = provisional_calls(run, desk.events())
+    except (InputError, StoreError) as error:
+        complain("This run cannot tell what the answers change.", str(error))
+        return
+    st.caption(f"Provisional: {found.n_labels} answers since the run, weighed into its draws; no new fit.")
+    if found.n_left_out:
+        st.caption(f"{found.n_left_out} answers name a compound that is no candidate: only a new run learns from them.")
+    if found.moved is None:
+        st.warning(f"The answers say too much that is new for that (k-hat {found.khat:.2f}, limit 0.7): start a run.")
+    elif not len(found.moved):
+        st.text("No other peak has another call now.")
+    else:
+        st.dataframe(found.moved, hide_index=True, column_config=COLUMNS, alt="Peaks whose call moved")
+    st.page_link("pages/new_run.py", label="Learn from the labels in a new run", icon=":material/rocket_launch:")
+
+
 def _show_blind(detail: PeakDetail) -> None:
     st.caption("What the run says of this peak is hidden, to see how much it leads you. Candidates by name.")
     st.dataframe(
@@ -131,7 +151,11 @@ def show() -> None:
     order = st.segmented_control(
         "Ask first", list(ORDERS), default="entropy", required=True, key="order_of_asking", bind="query-params"
     )
-    _show_desk(run, open_run_desk(run), who, order or "entropy")
+    desk = open_run_desk(run)
+    _show_desk(run, desk, who, order or "entropy")
+    with st.expander("What your answers change"):
+        if st.button("Work it out"):
+            _show_effect(run, desk)
 
 
 show()

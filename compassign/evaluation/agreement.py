@@ -14,8 +14,8 @@ Ratings = Mapping[str, Mapping[str, str]]
 def krippendorff_alpha(ratings: Ratings) -> float | None:
     """Krippendorff's alpha for answers without an order: 1 = all agree, 0 = as by chance.
 
-    Peaks with one answer count for nothing. None where all answers are equal, or
-    there are none to compare, because then chance would agree as well. Source: Krippendorff, Content Analysis, 2004, section 11.3.
+    Peaks with one answer count for nothing. None where all answers are equal, or there are none to compare, because
+    then chance would agree as well. Source: Krippendorff, Content Analysis, 2004, section 11.3.
     """
     units = [list(by.values()) for by in ratings.values() if len(by) > 1]
     totals = Counter(answer for unit in units for answer in unit)

@@ -203,3 +203,9 @@ def test_a_full_or_broken_store_loses_no_answer_silently(
 
 def test_the_dataset_of_a_run_is_found(labelled_output: Path, example_data: Path) -> None:
     assert source_of(load_run(labelled_output / "runs" / LOOKUP)).folder == example_data
+
+
+def test_what_answers_change_needs_draws(labelled_output: Path) -> None:
+    app = press(open_page("label", **{"as": "Ada"}), "Null")
+    press(app, "Work it out")
+    assert "cannot tell what the answers change" in app.error[0].value

@@ -8,9 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from compassign.posterior.options import NULL_OPTION
 from compassign.units import FloatArray, IntArray
-
-NULL = -1  # the answer that no compound of the library made the peak
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Oracle(Protocol):
     """A simulated annotator."""
 
     def answer(self, question: Question, truth: int, rng: np.random.Generator) -> int | None:
-        """Library index, NULL, or None for a peak that is skipped; truth : library index or NULL."""
+        """Library index, NULL_OPTION, or None for a peak that is skipped; truth : library index or NULL_OPTION."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Noisy:
 
     def answer(self, question: Question, truth: int, rng: np.random.Generator) -> int | None:
         """Truth, or a slip."""
-        others = np.setdiff1d(np.append(question.compound, NULL), truth)
+        others = np.setdiff1d(np.append(question.compound, NULL_OPTION), truth)
         is_slip = others.size > 0 and rng.random() < self.rate
         return int(rng.choice(others)) if is_slip else truth
 
@@ -61,7 +60,7 @@ class Random:
 
     def answer(self, question: Question, truth: int, rng: np.random.Generator) -> int | None:
         """Any option, each as often."""
-        return int(rng.choice(np.append(question.compound, NULL)))
+        return int(rng.choice(np.append(question.compound, NULL_OPTION)))
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,10 @@ class Lazy:
     null_rate: float = 0.5  # share of the other peaks that are called null
 
     def answer(self, question: Question, truth: int, rng: np.random.Generator) -> int | None:
-        """Truth, NULL or None."""
+        """Truth, NULL_OPTION or None."""
         if question.probability.max() >= self.easy:
             return truth
-        return NULL if rng.random() < self.null_rate else None
+        return NULL_OPTION if rng.random() < self.null_rate else None
 
 
 @dataclass(frozen=True)

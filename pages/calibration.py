@@ -187,6 +187,17 @@ def _show_compounds(run: Run) -> None:
         st.text(lines)
 
 
+def _show_checks(run: Run) -> None:
+    """Show what needs no truth, one kind at a time: each is a step of its own that few runs have taken."""
+    labels, audits, recalibrated = st.tabs(["Audit labels", "Audits", "Recalibration"])
+    with labels:
+        show_audit_labels(run)
+    with audits:
+        show_audits(run)
+    with recalibrated:
+        show_recalibration(run)
+
+
 def show() -> None:
     """Show the page."""
     begin("Calibration")
@@ -198,18 +209,14 @@ def show() -> None:
         st.text(f"What is missing: {missing}.")
         _show_thresholds(found)
         _show_compounds(run)
-        show_audit_labels(run)
-        show_audits(run)
-        show_recalibration(run)
+        _show_checks(run)
         return
     st.caption(f"Scored on {run.metrics.get('n_scored', 0)} peaks whose truth is known and was not given to the fit.")
     _show_metrics(run)
     _show_reliability(run, written_ns)
     _show_thresholds(found)
     _show_compounds(run)
-    show_audit_labels(run)
-    show_audits(run)
-    show_recalibration(run)
+    _show_checks(run)
 
 
 show()

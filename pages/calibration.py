@@ -10,9 +10,11 @@ import streamlit as st
 
 from compassign.figures.calibration import draw_reliability, draw_thresholds
 from compassign.queries.calibration import (
+    AtAGlance,
     Reliability,
     Target,
     Thresholds,
+    at_a_glance,
     calibration_groups,
     reliability,
     thresholds,
@@ -62,6 +64,12 @@ def _thresholds(_run: Run, path: Path, written_ns: int) -> tuple[Thresholds, str
     """What each threshold accepts, and why the run cannot be scored, "" if it can."""
     del path, written_ns
     return thresholds(_run), why_unscored(_run)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Scoring the probabilities")
+def _at_a_glance(_run: Run, path: Path, written_ns: int) -> AtAGlance:
+    """path, written_ns : tell one run from another."""
+    return at_a_glance(_run, _reliability(_run, path, written_ns, "call", None))
 
 
 def _show_metrics(run: Run) -> None:
@@ -212,6 +220,8 @@ def show() -> None:
         _show_checks(run)
         return
     st.caption(f"Scored on {run.metrics.get('n_scored', 0)} peaks whose truth is known and was not given to the fit.")
+    glance = _at_a_glance(run, run.path, written_ns)
+    (st.success if glance.is_trusted else st.warning)(glance.sentence, icon=":material/balance:")
     _show_metrics(run)
     _show_reliability(run, written_ns)
     _show_thresholds(found)

@@ -70,6 +70,25 @@ class Thresholds:
         return self.table.iloc[int((self.table["threshold"] - threshold).abs().to_numpy().argmin())]
 
 
+@dataclass(frozen=True)
+class AtAGlance:
+    """Whether the probabilities of the calls can be read as they are, and a sentence that says so."""
+
+    is_trusted: bool
+    sentence: str
+
+
+def at_a_glance(run: Run, found: Reliability) -> AtAGlance:
+    """Say what the curve of the calls shows; found : of `reliability` for the calls of all species."""
+    scored = scores(run)
+    said, right = float(scored["top_probability"].mean()), float(scored["is_right"].mean())
+    means = f"on average the calls say {said:.2f}, and {right:.2f} of them are right"
+    if found.is_inside_band:
+        return AtAGlance(True, f"The probabilities come true about as often as they say: {means}.")
+    way = "too sure" if said > right else "less sure than they could be"
+    return AtAGlance(False, f"The probabilities are {way}, by more than chance: {means}.")
+
+
 def why_unscored(run: Run) -> str:
     """What is missing before a run can be scored, and where to get it; "" if nothing is."""
     if run.dataset_problem:

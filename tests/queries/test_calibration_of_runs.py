@@ -10,7 +10,14 @@ import pytest
 from big_run import N_PEAKS, big_run
 
 from compassign.data.hashes import hash_ids
-from compassign.queries.calibration import calibration_groups, reliability, scores, thresholds, why_unscored
+from compassign.queries.calibration import (
+    at_a_glance,
+    calibration_groups,
+    reliability,
+    scores,
+    thresholds,
+    why_unscored,
+)
 from compassign.queries.run_folder import Run
 
 pytest_plugins = ["example_runs"]
@@ -118,8 +125,16 @@ def test_the_band_holds_calibrated_calls() -> None:
     is_right = rng.random(len(run.peaks)) < run.peaks["probability"]
     calls = zip(run.peaks["peak_id"], run.peaks["assigned_compound"], is_right, strict=True)
     truth = {peak: frozenset({call if right else "elsewhere"}) for peak, call, right in calls}
-    assert reliability(replace(run, truth=truth)).is_inside_band
-    wrong = reliability(replace(run, truth={peak: frozenset({"elsewhere"}) for peak in truth}))
+    honest = replace(run, truth=truth)
+    found = reliability(honest)
+    assert found.is_inside_band
+    assert at_a_glance(honest, found).is_trusted
+    boastful = replace(run, truth={peak: frozenset({"elsewhere"}) for peak in truth})
+    wrong = reliability(boastful)
+    glance = at_a_glance(boastful, wrong)
+    assert not glance.is_trusted
+    assert "too sure" in glance.sentence
+    assert "0.00 of them are right" in glance.sentence
     assert not wrong.is_inside_band
     assert (wrong.curve["frequency"] < wrong.curve["low"]).mean() > 0.9
 

@@ -20,9 +20,11 @@ LINKS = {
     "Calibration": f"calibration?run={LOOKUP}",
     "Diagnostics": f"diagnostics?run={PRIOR}",
     "Compare": f"compare?run={LOOKUP}&with={PRIOR}",
+    "Label": f"label?run={LOOKUP}",
+    "Review": f"review?run={LOOKUP}",
     "Export": f"export?run={LOOKUP}",
 }
-WITHOUT_FIGURE = ("Home", "Data", "New run", "Runs", "Export")
+WITHOUT_FIGURE = ("Home", "Data", "New run", "Runs", "Label", "Review", "Export")
 
 
 @pytest.mark.slow  # a server of its own for each page

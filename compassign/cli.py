@@ -16,7 +16,7 @@ import typer
 import compassign
 from compassign.cli_options import DEFAULT_OUTPUT, OUTPUT_VARIABLE, RunOptions, with_run_options
 from compassign.cli_text import dataset_summary, run_summary
-from compassign.config import RunConfig, read_record
+from compassign.config import Difficulty, ModelName, RunConfig, read_record
 from compassign.errors import InputError, RunCancelledError
 from compassign.execution import carry_out, on_signals
 from compassign.jobs.recording import command_line_progress
@@ -33,6 +33,7 @@ _LOADER, _REPORT, _JOBS = "compassign.data.load", "compassign.report", "compassi
 _BACKUP, _COMPARE, _AUDIT = "compassign.workspace_backup", "compassign.cli_compare", "compassign.cli_audit"
 _RECALIBRATE, _LABEL = "compassign.recalibrate", "compassign.cli_label"
 _AUDIT_LABELS, _IMPORT = "compassign.cli_audit_labels", "compassign.cli_import"
+_SIMULATE = "compassign.cli_simulate"
 _EXPORT = "compassign.cli_export"
 
 Recalibration = Literal["temperature", "isotonic"]
@@ -253,6 +254,40 @@ def audit(
             module, function = _AUDITS[design]
             audit_run: Callable[[Path, str], str] = getattr(importlib.import_module(module), function)
             typer.echo(audit_run(output, name))
+    raise typer.Exit(boundary.code)
+
+
+@app.command(epilog=_EXIT_CODES)
+def simulate(  # noqa: PLR0913, PLR0917  # one parameter for each option
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The table of the rounds, a new CSV file.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Dataset with truth.csv. [default: a demonstration]")
+    ] = None,
+    difficulty: Annotated[Difficulty, typer.Option("--difficulty", help="Of the demonstration.")] = "medium",
+    model: Annotated[ModelName, typer.Option("--model", help="The model that learns.")] = "generative",
+    acquisition: Annotated[
+        str,
+        typer.Option(
+            "--acquisition",
+            metavar="NAME",
+            help="What to ask about: random, entropy, margin, least_confidence, expected_false_positives, bald, epig.",
+        ),
+    ] = "entropy",
+    oracle: Annotated[
+        str,
+        typer.Option("--oracle", metavar="NAME", help="Who answers: perfect, noisy, random, lazy, isomer-confusing."),
+    ] = "perfect",
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of questions.")] = 10,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Peaks asked about in a round.")] = 10,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+) -> None:
+    """Replay labelling on data whose truth is known: how much is learned from each batch of answers."""
+    with _Boundary() as boundary:
+        loop = importlib.import_module(_SIMULATE)
+        settings = loop.make_settings(acquisition, oracle, rounds, batch)
+        given = {"data": data, "difficulty": difficulty, "model": model, "seed": seed, "sampler": loop.SAMPLER}
+        for line in loop.simulate_labelling(RunConfig(**given), settings, to):
+            typer.echo(line)
     raise typer.Exit(boundary.code)
 
 

@@ -73,7 +73,7 @@ def decide_again(visible: Dataset, config: RunConfig, progress: Progress) -> Rep
     rt_stage = run_rt_stage(visible, config.sampler, config.seed, progress)
     question = ask(visible, rt_stage.predictions, frozenset(), config, progress)
     fitted = fit(question.problem, config, progress)
-    predictions, _ = _score(question, mean_probabilities(fitted.source), config.alpha)
+    predictions, _ = score_fit(question, mean_probabilities(fitted.source), config.alpha)
     verdict = _verdict(fitted, rt_stage, NO_RESPONSIBILITIES, config).verdict
     return Repeated(question, predictions.decisions, verdict)
 
@@ -163,7 +163,7 @@ def _write_results(
 ) -> RunSummary:
     """Decide, score and write everything below `results/`, the metrics last."""
     dataset, candidates, config = question.dataset, question.candidates, output.config
-    predictions, metrics = _score(question, posterior.slots, config.alpha)
+    predictions, metrics = score_fit(question, posterior.slots, config.alpha)
     decisions = predictions.decisions
     compounds, levels = _score_compounds(question, predictions, metrics)
     metrics = replace(metrics, fdr=with_intervals(levels, decisions, posterior.joint))
@@ -216,8 +216,11 @@ def _write_checks(question: Question, fitted: ModelFit, output: Output) -> None:
     write_csv(elpd_table(question.dataset, is_left_out, found), output.folder / "elpd.csv")
 
 
-def _score(question: Question, probabilities: SlotProbabilities, alpha: float) -> tuple[Predictions, Metrics]:
-    """Decide about every peak and score those whose truth the fit did not see."""
+def score_fit(question: Question, probabilities: SlotProbabilities, alpha: float) -> tuple[Predictions, Metrics]:
+    """Decide about every peak and score those whose truth the fit did not see.
+
+    alpha : limit on the share of false ones among the accepted, 0 to 1.
+    """
     dataset = question.dataset
     compounds = compound_probabilities(question.candidates, probabilities)
     decisions = decide(compounds, probabilities.null, alpha, question.known)
@@ -273,7 +276,7 @@ def _sensitivity(
         if share == config.unlisted_share:
             result[f"{share:g}"] = headline(own)
         else:
-            _, metrics = _score(question, mean_probabilities(fitted.unlisted(share)), config.alpha)
+            _, metrics = score_fit(question, mean_probabilities(fitted.unlisted(share)), config.alpha)
             result[f"{share:g}"] = headline(metrics)
     return result
 

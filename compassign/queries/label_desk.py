@@ -10,13 +10,13 @@ import pandas as pd
 
 from compassign.chemistry.adducts import default_adducts
 from compassign.data.workspace import Source
+from compassign.decisions.acquisition import ACQUISITIONS, OptionDraws
 from compassign.errors import InputError
 from compassign.label_events import Kind, LabelEvent, NewLabel, is_prelabel_hidden, last_undoable
 from compassign.queries.detail import PeakDetail
 from compassign.queries.labels import Desk, answer_kind
-from compassign.queries.peaks import option_starts, peak_entropy
+from compassign.queries.peaks import option_starts
 from compassign.queries.run_folder import Run
-from compassign.units import FloatArray
 
 ORDERS: Mapping[str, str] = {
     "entropy": "how undecided its probabilities are (entropy, nats)",
@@ -72,7 +72,7 @@ def label_queue(run: Run, desk: Desk, order: str) -> dict[str, float]:
     """
     if order not in ORDERS:
         raise InputError(f"order = {order!r}, expected one of {', '.join(ORDERS)}")
-    score = peak_entropy(run) if order == "entropy" else _closeness(run)
+    score = ACQUISITIONS[order](_mean_options(run))
     audit = desk.dataset.peaks["peak_id"].to_numpy()[desk.dataset.audit.peak]
     peaks = run.peaks
     is_open = (peaks["n_candidates"] > 0) & ~peaks["is_labelled"] & ~peaks["is_calibrant"]
@@ -81,16 +81,12 @@ def label_queue(run: Run, desk: Desk, order: str) -> dict[str, float]:
     return dict(zip(ranked["peak_id"].tolist(), ranked["score"].tolist(), strict=True))
 
 
-def _closeness(run: Run) -> FloatArray:
-    """(n_peaks,) 1 minus the difference between the two most probable options."""
+def _mean_options(run: Run) -> OptionDraws:
+    """The run's mean probabilities of every peak's options, as a single draw."""
     starts = option_starts(run)
     probability = np.add.reduceat(run.candidates["probability"].to_numpy(dtype=np.float64), starts)
     peak = np.searchsorted(run.offsets, starts, side="right") - 1
-    order = np.lexsort((-probability, peak))
-    first = np.searchsorted(peak, np.arange(len(run.peaks)))
-    ranked = np.append(probability[order], 0.0)
-    has_second = np.bincount(peak, minlength=len(run.peaks)) > 1
-    return np.asarray(1.0 - ranked[first] + np.where(has_second, ranked[first + 1], 0.0))
+    return OptionDraws(np.searchsorted(peak, np.arange(len(run.peaks) + 1)), probability[None])
 
 
 def ask(detail: PeakDetail, annotator: str, client_key: str) -> Question:

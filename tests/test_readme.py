@@ -37,7 +37,7 @@ LAUNCHERS = {"./scripts/run_training.sh": ["run"], "compassign": []}
 LABEL_FLAGS = frozenset({"--acquisition", "--adduct", "--annotator", "--from", "--oracle", "--to"})
 IMPORT_FLAGS = frozenset({"--format", "--out", "--rt-unit", "--samples", "--species", "--polarity"})
 EXPORT_FLAGS = frozenset({"--format", "--out", "--table"})
-BENCHMARK_FLAGS = frozenset({"--fast", "--models"})
+BENCHMARK_FLAGS = frozenset({"--fast", "--rows", "--models"})
 OTHER_PROGRAMS = frozenset({"conda", "pip", "python", "source"})
 
 

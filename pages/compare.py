@@ -33,7 +33,7 @@ from pages.shared.text import COLUMNS, DOT, NOTHING, complain, metric_label
 MAX_OTHERS = 4
 FIGURE_PX = 400
 _CACHED = 8
-MAX_POINTS = 5_000  # without a graphics card, a browser draws more than this too slowly
+MAX_POINTS = 2_000  # as vectors, which without a graphics card appear a second before pixels do
 MAX_ROWS = 1000  # rows that can be selected are sent to the browser all at once
 _CHANGED = ("peak_id", "name_a", "probability_a", "decision_a", "name_b", "probability_b", "decision_b", "mz", "rt_min")
 _SIDE_BY_SIDE = 3  # runs whose two tables fit beside each other

@@ -27,7 +27,7 @@ def draw_against(peaks: pd.DataFrame, name_a: str, name_b: str) -> go.Figure:
         calls = [f"{name_a}: " + rows["name_a"].where(rows["call_a"] != "", "null")]
         calls += [f"{name_b}: " + rows["name_b"].where(rows["call_b"] != "", "null")]
         figure.add_trace(
-            go.Scattergl(
+            go.Scatter(
                 x=rows["probability_a"].to_numpy(dtype=np.float32),
                 y=rows["probability_b"].to_numpy(dtype=np.float32),
                 mode="markers",

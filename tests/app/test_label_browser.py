@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from browser_tools import WAIT_MS, opened, serving
+from browser_tools import WAIT_MS, opened, serving, settle
 from output_folders import LOOKUP, add_run
 from playwright.sync_api import Browser, Page, expect
 
@@ -32,6 +32,8 @@ def events(output: Path) -> list[LabelEvent]:
 
 
 def asked(page: Page) -> str:
+    """The peak in question, once its keys are there: one pressed while the page is drawn answers nothing."""
+    settle(page)
     heading = page.get_by_role("heading", name="Peak ")
     expect(heading).to_be_visible(timeout=WAIT_MS)
     return heading.inner_text()

@@ -15,6 +15,7 @@ from compassign.data.raw import list_some
 from compassign.decisions.audit_sample import draw_audit_sample
 from compassign.errors import InputError, StoreError
 from compassign.evaluation.audit_estimates import AuditEstimate, Called, estimate_audit
+from compassign.files import write_new_csv
 from compassign.queries.run_folder import ASSIGNMENTS_FILE, read_table
 from compassign.repeat import check_dataset
 from compassign.report import AUDIT_LABELS_FILE
@@ -84,7 +85,7 @@ def draw_labels(output: Path, name: str, n: int, file: Path) -> str:
         )
     answers, skipped = zip(*(known.get(peak_id, ("", SKIPPED)) for peak_id in drawn), strict=True)
     columns = {"peak_id": drawn, "compound_id": answers, "purpose": AUDIT, "inclusion_prob": inclusion_prob}
-    _write_new(pd.DataFrame({**columns, "skipped": skipped}), file)
+    write_new_csv(pd.DataFrame({**columns, "skipped": skipped}), file)
     n_accepted = int(is_accepted[peak].sum())
     return f"{peak.size} peaks, {n_accepted} of them accepted at {record.config.alpha:.0%}: {file}\n{_HOW_TO}"
 
@@ -120,16 +121,6 @@ def _known_answers(dataset: Dataset) -> dict[str, tuple[str, str]]:
     names = dataset.peaks["peak_id"].to_numpy()[audit.peak].tolist()
     entries = zip(names, audit.options, audit.is_skipped.tolist(), strict=True)
     return {name: ("", SKIPPED) if skipped else (format_options(options), "") for name, options, skipped in entries}
-
-
-def _write_new(table: pd.DataFrame, file: Path) -> None:
-    try:
-        with file.open("x", encoding="utf-8", newline="") as target:
-            table.to_csv(target, index=False)
-    except FileExistsError as error:
-        raise InputError(f"{file}: exists already; give the name of a new file") from error
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error.strerror})") from error
 
 
 def _lines(found: AuditEstimate) -> list[str]:

@@ -20,6 +20,7 @@ from compassign.data.read import read_csv
 from compassign.data.stored_labels import export_rows
 from compassign.data.workspace import Source, list_sources
 from compassign.errors import InputError, StoreError
+from compassign.files import write_new_csv
 from compassign.label_events import Kind, LabelEvent, NewLabel, Purpose, fold, last_undoable
 from compassign.queries.labels import Desk, answer_kind, answer_text, open_desk
 from compassign.run_labels import current_rows
@@ -60,13 +61,7 @@ def export_labels(output: Path, dataset: str, file: Path) -> str:
     """Write what the store says of a dataset as a labels.csv; raises InputError where the file exists already."""
     with _opened(output, dataset) as desk:
         rows = export_rows(current_rows(desk.events()))
-        try:
-            with file.open("x", encoding="utf-8", newline="") as target:
-                rows.to_csv(target, index=False)
-        except FileExistsError as error:
-            raise InputError(f"{file}: exists already; give the name of a new file") from error
-        except OSError as error:
-            raise InputError(f"{file}: cannot be written ({error.strerror})") from error
+        write_new_csv(rows, file)
         return "\n".join([f"{len(rows)} labels of {desk.dataset.name}: {file}", *desk.match().report()])
 
 

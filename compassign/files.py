@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
+
+from compassign.errors import InputError
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -25,6 +29,17 @@ def written_whole(path: Path) -> Iterator[Path]:
         _flush_to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_new_csv(table: pd.DataFrame, file: Path) -> None:
+    """Write a table, without its index, to a file that is not there yet; raises InputError where that cannot be."""
+    try:
+        with file.open("x", encoding="utf-8", newline="") as target:
+            table.to_csv(target, index=False)
+    except FileExistsError as error:
+        raise InputError(f"{file}: exists already; give the name of a new file") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror})") from error
 
 
 def _flush_to_disk(path: Path) -> None:

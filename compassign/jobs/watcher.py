@@ -13,34 +13,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from compassign.jobs.alone import alone, is_taken
 
 LOCK_NAME, PID_NAME = ".watcher.lock", ".watcher.pid"
 LOG_NAME = "watcher.log"
-LOCK_WAIT_S = 1.0  # longer than `is_watched` holds the lock
 
 
 @contextmanager
 def watching(output: Path) -> Iterator[bool]:
-    """Be the folder's watcher inside the block; gives False, at once, if another process is."""
-    output.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(output / LOCK_NAME, timeout=LOCK_WAIT_S):
+    """Be the folder's watcher inside the block; gives False if another process is."""
+    with alone(output / LOCK_NAME) as is_alone:
+        if is_alone:
             (output / PID_NAME).write_text(str(os.getpid()))
-            yield True
-    except Timeout:
-        yield False
+        yield is_alone
 
 
 def is_watched(output: Path) -> bool:
     """Whether some process watches the output folder."""
-    lock = FileLock(output / LOCK_NAME, timeout=0.0)
-    try:
-        lock.acquire()
-    except (Timeout, OSError):
-        return output.is_dir()
-    lock.release()
-    return False
+    return is_taken(output / LOCK_NAME)
 
 
 def watcher_pid(output: Path) -> str:

@@ -144,8 +144,11 @@ def store_answer(desk: Desk, run: Run, question: Question, annotator: tuple[str,
 
 
 def take_back(desk: Desk, annotator: tuple[str, bool], client_key: str) -> LabelEvent | None:
-    """Take the annotator's last answer back; None where there is none. client_key : of the undoing."""
-    last = last_undoable(desk.store.events(desk.key), annotator[0])
+    """Take the annotator's last answer back; None where there is none. client_key : of the undoing.
+
+    Its peak is held, so that it is the next to be asked about.
+    """
+    last = last_undoable(desk.log.all(), annotator[0])
     if last is None:
         return None
     about = {name: getattr(last, name) for name in ("dataset_key", "dataset_hash", "peak_id", "injection", "mz")}
@@ -158,7 +161,9 @@ def take_back(desk: Desk, annotator: tuple[str, bool], client_key: str) -> Label
         kind="undo",
         undoes=last.id,
     )
-    return desk.store.append(undo)
+    stored = desk.store.append(undo)
+    desk.store.hold(desk.key, [event.peak_id for event in desk.events() if event.id == last.id], annotator[0])
+    return stored
 
 
 def find_compounds(desk: Desk, text: str) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -37,6 +38,27 @@ HISTORY_COLUMNS = ("event", "at", "peak_id", "answer", "note", "is_undone")
 RATING_COLUMNS = ("peak_id", "annotator", "answer", "is_prelabel_visible")
 
 
+@dataclass
+class EventLog:
+    """The events of one dataset: only ever added to, so that what was read once need not be read again."""
+
+    store: LabelStore
+    key: str
+    _read: tuple[LabelEvent, ...] = ()
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def all(self) -> tuple[LabelEvent, ...]:
+        """Every event until now, in their order; may be called from any thread."""
+        with self._lock:
+            known = self._read[-1:]
+            found = self.store.events(self.key, first=known[0].id if known else 0)
+            if tuple(found[:1]) != known:  # nothing was known, or another database is in the place of the one that was
+                self._read = tuple(self.store.events(self.key)) if known else tuple(found)
+            else:
+                self._read += tuple(found[1:])
+            return self._read
+
+
 @dataclass(frozen=True)
 class Desk:
     """The labels of one dataset, about its peaks as they are now."""
@@ -44,14 +66,17 @@ class Desk:
     store: LabelStore
     key: str
     dataset: Dataset
+    log: EventLog
 
     def events(self) -> list[LabelEvent]:
         """Everything that was said, under the ids that the peaks have now; what is about no peak of now is left out.
 
         Undone answers and all undos are included: what was taken back must not come back.
         """
-        events = self.store.events(self.key)
+        events = list(self.log.all())
         moved = [event for event in events if event.dataset_hash != self.dataset.dataset_hash and event.kind != "undo"]
+        if not moved:
+            return events
         found = dict(zip([event.id for event in moved], self._match(moved).peak_id, strict=True))
         places = [(event, found.get(event.id, event.peak_id)) for event in events]
         return [replace(event, peak_id=place) for event, place in places if place is not None]
@@ -100,18 +125,22 @@ class Progress:
 
 def open_desk(store: LabelStore, output: Path, source: Source) -> Desk:
     """The desk of a dataset; raises InputError if its tables cannot be used."""
-    return Desk(store, dataset_key(output, source.folder, source.difficulty or ""), source.load())
+    key = dataset_key(output, source.folder, source.difficulty or "")
+    return Desk(store, key, source.load(), EventLog(store, key))
 
 
 def next_peak(desk: Desk, queue: Sequence[str], annotator: str, share: float = OVERLAP_SHARE) -> str | None:
     """Hold the best peak that this annotator should be asked about; None if there is none left or all are held.
 
     queue : peak ids, the best first. share : of the peaks are asked of two annotators, who do not see each other's
-    answers. The peak is held until it is answered, another is asked for, or the lease is over.
+    answers. The peak is held until it is answered, another is asked for, or the lease is over; who comes back is asked
+    about the one held last, though the queue may have another order by now.
     """
+    last = desk.store.last_held(desk.key, annotator)
+    wanted = queue if last is None or last not in queue else [last, *queue]
     while True:
         state = fold(desk.events())
-        held = desk.store.hold(desk.key, open_peaks(state, queue, annotator, share), annotator)
+        held = desk.store.hold(desk.key, _open_in(state, wanted, annotator, share), annotator)
         # somebody may have answered it since the state was read; now that it is held, nobody else is asked
         if held is None or _is_open(fold(desk.events()), held, annotator, share):
             return held
@@ -119,10 +148,16 @@ def next_peak(desk: Desk, queue: Sequence[str], annotator: str, share: float = O
 
 def open_peaks(state: LabelState, queue: Iterable[str], annotator: str, share: float = OVERLAP_SHARE) -> list[str]:
     """The peaks of a queue that an annotator should still be asked about, in its order."""
-    return [peak_id for peak_id in queue if _is_open(state, peak_id, annotator, share)]
+    return list(_open_in(state, queue, annotator, share))
+
+
+def _open_in(state: LabelState, queue: Iterable[str], annotator: str, share: float) -> Iterator[str]:
+    return (peak_id for peak_id in queue if _is_open(state, peak_id, annotator, share))
 
 
 def _is_open(state: LabelState, peak_id: str, annotator: str, share: float) -> bool:
+    if peak_id not in state.answers and peak_id not in state.adjudicated:
+        return True  # as nearly all are: a screen waits for this
     return is_open(state, peak_id, annotator, needs_second(peak_id, share, OVERLAP_SEED))
 
 

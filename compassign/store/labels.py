@@ -51,9 +51,10 @@ class LabelStore:
             pass_alone(connection)  # ids are seen in their order, so no snapshot can miss an older one
             return [_append(connection, label) for label in labels]
 
-    def events(self, dataset_key: str, last: int | None = None) -> list[LabelEvent]:
-        """List a dataset's events in their order; last : none after this one."""
-        query = sa.select(label_events).where(label_events.c.dataset_key == dataset_key).order_by(label_events.c.id)
+    def events(self, dataset_key: str, last: int | None = None, first: int = 0) -> list[LabelEvent]:
+        """List a dataset's events in their order; first, last : none before and after these ids."""
+        about = (label_events.c.dataset_key == dataset_key, label_events.c.id >= first)
+        query = sa.select(label_events).where(*about).order_by(label_events.c.id)
         if last is not None:
             query = query.where(label_events.c.id <= last)
         with transaction(self.engine) as connection:
@@ -84,6 +85,13 @@ class LabelStore:
                 values = {"dataset_key": dataset_key, "peak_id": free, "annotator": annotator}
                 connection.execute(sa.insert(leases).values(**values, expires_at=now + LEASE))
         return free
+
+    def last_held(self, dataset_key: str, annotator: str) -> str | None:
+        """Look up the peak that an annotator held last, if it was neither answered nor given to another since."""
+        query = sa.select(leases.c.peak_id).where(_of(dataset_key), leases.c.annotator == annotator)
+        with transaction(self.engine) as connection:
+            found = connection.execute(query).scalars().first()
+        return None if found is None else str(found)
 
     def let_go(self, dataset_key: str, annotator: str) -> None:
         """Hold no peak of a dataset any more."""

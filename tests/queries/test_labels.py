@@ -11,6 +11,7 @@ import pytest
 from compassign.data.workspace import Source
 from compassign.errors import InputError
 from compassign.label_events import LabelEvent, fold, needs_second
+from compassign.queries.label_desk import take_back
 from compassign.queries.labels import (
     OVERLAP_SEED,
     Desk,
@@ -21,7 +22,7 @@ from compassign.queries.labels import (
     progress,
     ratings,
 )
-from compassign.store.database import URL_VARIABLE
+from compassign.store.database import DATABASE_NAME, URL_VARIABLE
 from compassign.store.labels import LabelStore
 
 MASSES = {"p1": 195.0877, "p2": 181.0720, "p3": 400.0, "p4": 410.0}
@@ -66,6 +67,36 @@ def test_each_annotator_gets_the_best_peak_that_nobody_holds_or_has_decided(desk
     say(desk, "p2", "ada")
     say(desk, "p4", "bob")
     assert next_peak(desk, QUEUE, "ada", share=0.0) is None
+
+
+def test_who_comes_back_goes_on_with_the_same_peak_though_the_queue_has_another_order(desk: Desk) -> None:
+    assert next_peak(desk, QUEUE, "ada", share=0.0) == "p1"
+    assert next_peak(desk, QUEUE[::-1], "ada", share=0.0) == "p1"
+    assert next_peak(desk, QUEUE[::-1], "bob", share=0.0) == "p4"
+    say(desk, "p1", "ada")
+    assert next_peak(desk, QUEUE[::-1], "ada", share=0.0) == "p3"
+    assert next_peak(desk, ["p1", "p2"], "ada", share=0.0) == "p2"  # what it held is in another run's queue alone
+
+
+def test_what_was_taken_back_is_asked_next(desk: Desk) -> None:
+    assert next_peak(desk, QUEUE, "ada", share=0.0) == "p1"
+    say(desk, "p1", "ada")
+    assert next_peak(desk, QUEUE[::-1], "ada", share=0.0) == "p4"
+    assert take_back(desk, ("ada", False), "undo") is not None
+    assert next_peak(desk, QUEUE[::-1], "ada", share=0.0) == "p1"
+
+
+def test_events_are_read_once_and_anew_where_the_database_is_another_one(desk: Desk, tmp_path: Path) -> None:
+    kept = say(desk, "p1", "ada")
+    (tmp_path / "backup").write_bytes((tmp_path / DATABASE_NAME).read_bytes())
+    assert desk.events() == [kept]
+    say(desk, "p2", "ada")
+    assert desk.events() == desk.store.events(desk.key)
+    assert desk.log.all()[0] is desk.log.all()[0]
+    (tmp_path / "backup").rename(tmp_path / DATABASE_NAME)
+    assert desk.events() == [kept]
+    other = say(desk, "p3", "bob")
+    assert desk.events() == [kept, other]
 
 
 def test_a_share_is_asked_twice_but_nobody_is_asked_twice(desk: Desk) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,33 +16,66 @@ import pandas as pd
 from compassign.data.raw import FIRST_DATA_ROW, MAX_LISTED, Findings, RawTable, show_value
 from compassign.errors import Place, Problem
 
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+Encoding = Literal["utf-8", "utf-16", "cp1252"]
+"""What text is written in: Windows-1252 is what spreadsheets write that were not asked for UTF-8."""
+
+ENCODING_NAMES: Mapping[Encoding, str] = {"utf-8": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BLOCK_BYTES = 1_000_000
 _BYTES_SHOWN = 20  # of an undecodable line, before and after the byte at fault
 
 
-def decode_text(file: str, content: bytes, first_row: int = 1, first_byte: int = 0) -> tuple[str | None, Findings]:
-    """The text of a UTF-8 file, with or without a byte-order mark; None with the byte and row at fault if it is not.
+def find_encoding(file: BinaryIO) -> Encoding:
+    """The encoding of a whole file of text, which is read part by part: UTF-16 has its mark, cp1252 is no UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_first = True
+    while block := file.read(_BLOCK_BYTES):
+        if is_first and block.startswith(_UTF16_MARKS):
+            return "utf-16"
+        is_first = False
+        try:
+            decoder.decode(block)
+        except UnicodeDecodeError:
+            return "cp1252"
+    return "cp1252" if decoder.getstate()[0] else "utf-8"
 
-    first_row, first_byte : line number and offset at which the content begins, where it is a part of the file.
+
+def read_as(file: str, encoding: Encoding) -> tuple[str, ...]:
+    """The warning that text is taken for Windows-1252, which looks like other encodings of one byte a letter."""
+    if encoding != "cp1252":
+        return ()
+    return (
+        f"{file}: found text that is not UTF-8, read as Windows-1252; if letters look wrong, save it as 'CSV UTF-8'",
+    )
+
+
+def nul_problem(file: str, row: int, at: str) -> Problem:
+    """What is wrong with text that has a NUL byte."""
+    return Problem.at(
+        Place(file, row), f"found a NUL byte at {at}", "text; the file is damaged or not a text file; export it again"
+    )
+
+
+def decode_text(file: str, content: bytes, stated: Encoding | None = None) -> tuple[str | None, Findings]:
+    """The text of a file in UTF-8, UTF-16 or Windows-1252, with or without a byte-order mark.
+
+    None with the byte and row at fault if it is neither. Windows-1252 is a warning. stated : no other is allowed.
     """
-    if first_byte == 0 and content.startswith(_UTF16_MARKS):
-        hint = f"save it as 'CSV UTF-8', or convert it: iconv -f utf-16 -t utf-8 {file}"
-        return None, Findings((Problem.at(Place(file, 1), "found UTF-16 text", f"UTF-8; {hint}"),))
-    nul = content.find(b"\0")
+    encoding = stated or find_encoding(io.BytesIO(content))
+    nul = content.find(b"\0") if encoding != "utf-16" else -1
     if nul >= 0:
-        row = content.count(b"\n", 0, nul) + first_row
-        hint = "the file is damaged or not a text file; export it again"
-        found = f"found a NUL byte at offset {first_byte + nul}"
-        return None, Findings((Problem.at(Place(file, row), found, f"text; {hint}"),))
+        return None, Findings((nul_problem(file, content.count(b"\n", 0, nul) + 1, f"offset {nul}"),))
     try:
-        return content.decode("utf-8").removeprefix("\ufeff"), Findings()
+        text = content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         start = error.start
-        row = content.count(b"\n", 0, start) + first_row
+        row = content.count(b"\n", 0, start) + 1
         near = content[max(0, start - _BYTES_SHOWN) : start + _BYTES_SHOWN].decode("latin-1")
-        hint = f"save it as 'CSV UTF-8', or convert it: iconv -f cp1252 -t utf-8 {file}"
-        found = f"found byte 0x{content[start]:02x} at offset {first_byte + start}, near {show_value(near)}"
-        return None, Findings((Problem.at(Place(file, row), found, f"UTF-8 text; {hint}"),))
+        found = f"found byte 0x{content[start]:02x} at offset {start}, near {show_value(near)}"
+        return None, Findings((Problem.at(Place(file, row), found, "text; save it as 'CSV UTF-8'"),))
+    if "\0" in text:
+        return None, Findings((nul_problem(file, text.count("\n", 0, text.index("\0")) + 1, "a letter's place"),))
+    return text, Findings(warnings=read_as(file, encoding))
 
 
 def read_csv(path: Path) -> tuple[RawTable | None, Findings]:
@@ -53,7 +87,8 @@ def read_csv(path: Path) -> tuple[RawTable | None, Findings]:
     text, findings = decode_text(path.name, content)
     if text is None:
         return None, findings
-    records, lines, findings = _split_records(path.name, text)
+    records, lines, split_findings = _split_records(path.name, text)
+    findings += split_findings
     if not records:
         empty = (Problem.at(Place(path.name), "found no line", "a header and rows"),)
         return None, Findings(findings.problems or empty)
@@ -133,7 +168,7 @@ def read_toml(path: Path) -> tuple[Mapping[str, Any], Findings]:
         content = path.read_bytes()
     except OSError as error:
         return {}, Findings((Problem.at(Place(path.name), f"cannot be read: {error.strerror}"),))
-    text, findings = decode_text(path.name, content)
+    text, findings = decode_text(path.name, content, "utf-8")  # as TOML demands
     if text is None:
         return {}, findings
     try:

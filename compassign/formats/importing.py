@@ -79,7 +79,7 @@ def import_table(path: Path, target: Path, options: ImportOptions) -> Imported:
         rt_unit=plan.rt_unit,
         rt_range_min=(float(times.rt_min.min()), float(times.rt_min.max())),
         kept=tuple(plan.kept),
-        warnings=(*warnings, *_remarks(seen)),
+        warnings=(*source.warnings(), *warnings, *_remarks(seen)),
     )
 
 

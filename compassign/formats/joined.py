@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections import defaultdict
@@ -11,12 +12,12 @@ from itertools import islice
 from pathlib import Path
 
 from compassign.data.raw import list_some
+from compassign.data.read import find_encoding
 from compassign.errors import InputError
 from compassign.formats.cells import DecimalMark, decimal_mark
 from compassign.formats.text import written_records
 
 Cell = str | float | None
-_BOM = b"\xef\xbb\xbf"
 _N_SNIFFED = 200  # rows that show the decimal mark
 
 
@@ -32,7 +33,7 @@ class _Shape:
 
 
 def append_columns(path: Path, names: Sequence[str], rows: Mapping[str, Sequence[Cell]]) -> bytes:
-    """A table of text with more columns, in its own separator, decimal mark and line ends.
+    """A table of text with more columns, in its own separator, decimal mark and line ends, in UTF-8.
 
     rows : id -> one cell for each name. Rows whose id is not among them get empty cells, and what stands above the
     header stays as it is. Raises InputError where no column holds all ids, or the header has one of the names.
@@ -49,8 +50,12 @@ def append_columns(path: Path, names: Sequence[str], rows: Mapping[str, Sequence
         else:
             added = rows.get(_cell(cells, shape.id_column), [None] * len(names))
         to.write(_extended(text, len(cells), added, shape))
-    has_bom = path.read_bytes()[: len(_BOM)] == _BOM
-    return (_BOM if has_bom else b"") + to.getvalue().encode("utf-8")
+    # spreadsheets need the mark to see that what was in another encoding is UTF-8 now
+    with path.open("rb") as file:
+        is_marked = find_encoding(file) != "utf-8"
+        file.seek(0)
+        is_marked = is_marked or file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+    return (codecs.BOM_UTF8 if is_marked else b"") + to.getvalue().encode("utf-8")
 
 
 def _find_shape(path: Path, ids: Collection[str]) -> _Shape:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from compassign.data.read import find_encoding, read_as
 from compassign.errors import InputError, Place, Problem
 from compassign.formats.layout import Container, Head, Record
 from compassign.formats.openms_xml import ROOTS, openms_records
@@ -32,6 +33,13 @@ class Source:
     def records(self) -> Iterator[Record]:
         """All its rows, from the first."""
         return _READERS[self.container](self.path)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What had to be assumed to read it."""
+        if self.container != "text":
+            return ()
+        with self.path.open("rb") as file:
+            return read_as(self.path.name, find_encoding(file))
 
     def head(self) -> Head:
         """Its first rows."""

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Literal
 
-from compassign.data.read import decode_text
+from compassign.data.read import Encoding, find_encoding, nul_problem
 from compassign.errors import InputError, Place, Problem
 from compassign.formats.layout import Record
 
 _SEPARATORS = ("\t", ";", ",")  # in the order of trust: decimal commas stand in tables with other separators
 _MIN_CELLS = 3  # of a row of a table: id, m/z and retention time
-_BLOCK_BYTES = 1_000_000
-_MAX_LINE_BYTES = 8_000_000  # ten thousand samples with 20 characters each are 200,000
+_MAX_LINE_CHARACTERS = 8_000_000  # ten thousand samples with 20 characters each are 200,000
+_WITH_MARK: Mapping[Encoding, str] = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "cp1252": "cp1252"}
 _N_SNIFFED = 40  # lines in which a table must begin
 
 
 def text_records(path: Path) -> Iterator[Record]:
     """The rows of a text file with their line numbers; rows without any content are passed over.
 
-    Raises InputError for what is no text in UTF-8, lines of more than 8 MB and quotes that do not close; a cell may
-    have 131,072 characters, the limit of Python's csv.
+    Raises InputError for what is no text, lines of more than 8 million characters and quotes that do not close; a cell
+    may have 131,072 characters, the limit of Python's csv.
     """
     separator = _find_separator(path)
     lines = _lines(path)
@@ -92,31 +91,23 @@ def _width(line: str, separator: str) -> int:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The lines of a file, decoded part by part; raises InputError with the byte at fault."""
-    row, offset = 1, 0
-    for block in _blocks(path):
-        text, findings = decode_text(path.name, block, row, offset)
-        if text is None:
-            raise InputError(findings.problems)
-        yield from io.StringIO(text, newline="")
-        row += block.count(b"\n")
-        offset += len(block)
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, cut at line ends."""
-    pending = b""
-    row = 1
+    """The lines of a file, decoded as they are read; raises InputError with the line at fault."""
     with path.open("rb") as file:
-        while chunk := file.read(_BLOCK_BYTES):
-            pending += chunk
-            cut = pending.rfind(b"\n") + 1
-            if cut:
-                yield pending[:cut]
-                row += pending.count(b"\n", 0, cut)
-                pending = pending[cut:]
-            elif len(pending) > _MAX_LINE_BYTES:
-                found = f"found a line of more than {_MAX_LINE_BYTES:,} bytes"
+        encoding = find_encoding(file)
+    row = 1
+    with path.open(encoding=_WITH_MARK[encoding], newline="") as text:
+        while True:
+            try:
+                line = text.readline(_MAX_LINE_CHARACTERS + 1)
+            except UnicodeDecodeError as error:
+                found = f"found the byte 0x{error.object[error.start]:02x} in this line or one of the next"
+                raise InputError([Problem.at(Place(path.name, row), found, "text; save it as UTF-8")]) from error
+            if not line:
+                return
+            if len(line) > _MAX_LINE_CHARACTERS:
+                found = f"found a line of more than {_MAX_LINE_CHARACTERS:,} characters"
                 raise InputError([Problem.at(Place(path.name, row), found, "a table, one feature a line")])
-    if pending:
-        yield pending
+            if "\0" in line:
+                raise InputError([nul_problem(path.name, row, f"character {line.index(chr(0)) + 1} of the line")])
+            yield line
+            row += 1

@@ -101,6 +101,15 @@ def test_foreign_columns_pass_through_and_descriptors_become_numbers(tmp_path: P
     assert compounds["class"].tolist() == ["x", ""]
 
 
+def test_other_encodings_are_read(tmp_path: Path) -> None:
+    library = COMPOUNDS.replace("Fructose", "Fructosé")
+    files = {"peaks.csv": PEAKS.encode("utf-16"), "compounds.csv": library.encode("cp1252")}
+    dataset = load_dataset(write_dataset(tmp_path, files))
+    assert "Fructosé" in dataset.compounds["name"].tolist()
+    assert [warning for warning in dataset.warnings if "Windows-1252" in warning][0].startswith("compounds.csv")
+    assert not any("peaks.csv: found text" in warning for warning in dataset.warnings)
+
+
 def test_unnamed_columns_of_row_numbers_are_tolerated(tmp_path: Path) -> None:
     write_dataset(tmp_path, {"compounds.csv": COMPOUNDS})
     pd.read_csv(tmp_path / "peaks.csv").to_csv(tmp_path / "peaks.csv")

@@ -48,11 +48,11 @@ CASES: dict[str, tuple[Files, tuple[str, ...]]] = {
         {"compounds.csv": "compound_id,name,formula\n"},
         ("compounds.csv: found a header and no rows",),
     ),
-    "latin-1": (
-        {"compounds.csv": COMPOUNDS.replace("Fructose", "Fructosé").encode("latin-1")},
-        ("compounds.csv, row 3: found byte 0xe9 at offset 85", "expected UTF-8", "iconv -f cp1252 -t utf-8"),
+    "no encoding": (
+        {"compounds.csv": COMPOUNDS.replace("Fructose", "Fructos\x81").encode("latin-1")},
+        ("compounds.csv, row 3: found byte 0x81 at offset 85", "expected text; save it as 'CSV UTF-8'"),
     ),
-    "utf-16": ({"peaks.csv": PEAKS.encode("utf-16")}, ("peaks.csv, row 1: found UTF-16", "iconv -f utf-16")),
+    "utf-16 cut off": ({"peaks.csv": PEAKS.encode("utf-16")[:-1]}, ("peaks.csv, row", "expected text")),
     "NUL byte": (peaks_with("P2", "P\x002"), ("peaks.csv, row 3: found a NUL byte at offset 83",)),
     "ragged, short": (peaks_with("203.0526,", ""), ("peaks.csv, row 3: found 5 cells, expected 6 as in the header",)),
     "ragged, long": (peaks_with("203.0526", "203,0526"), ("peaks.csv, row 3: found 7 cells, expected 6",)),
@@ -418,11 +418,17 @@ WARNED: dict[str, tuple[Files, tuple[str, ...]]] = {
     ),
     "labels disagree": (
         {"labels.csv": "peak_id,compound_id\nP1,C1\nP1,C2\n"},
-        ("labels.csv: the rows of 'P1' disagree; any of the compounds named is allowed",),
+        (
+            "labels.csv: the rows of 'P1' disagree; any of the compounds named is allowed, unless the model learns who "
+            "is right",
+        ),
     ),
     "labels disagree on null": (
         {"labels.csv": "peak_id,compound_id\nP1,C1\nP1,\n"},
-        ("labels.csv: the rows of 'P1' disagree on null or compound; not used as labels",),
+        (
+            "labels.csv: the rows of 'P1' disagree on null or compound; not used as labels, unless the model learns who "
+            "is right",
+        ),
     ),
     "truth outside the library": (
         {"truth.csv": "peak_id,compound_id\nP1,X\nP2,C1\n"},

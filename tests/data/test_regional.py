@@ -46,7 +46,17 @@ def test_what_is_not_surely_another_form_is_left_alone(tmp_path: Path, text: str
     assert rewritten(tmp_path, text) == ("", text)
 
 
-def test_what_is_no_utf_8_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "peaks.csv").write_bytes(b"id;mz\n\xe4;1,5\n")
+@pytest.mark.parametrize(("encoding", "form"), [("cp1252", "Windows-1252 text"), ("utf-16", "UTF-16 text")])
+def test_other_encodings_become_utf_8(tmp_path: Path, encoding: str, form: str) -> None:
+    (tmp_path / "peaks.csv").write_bytes("id,mz\nä,1.5\n".encode(encoding))
+    assert rewrite_regional(tmp_path / "peaks.csv") == form
+    assert (tmp_path / "peaks.csv").read_bytes() == "id,mz\nä,1.5\n".encode()
+    (tmp_path / "peaks.csv").write_bytes("id\tmz\nä\t1,5\n".encode(encoding))
+    assert rewrite_regional(tmp_path / "peaks.csv") == f"{form} and tabs between cells and decimal commas"
+    assert (tmp_path / "peaks.csv").read_text(encoding="utf-8").split() == ["id,mz", "ä,1.5"]
+
+
+def test_what_is_no_text_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "peaks.csv").write_bytes(b"id;mz\n\x81;1,5\n")
     assert not rewrite_regional(tmp_path / "peaks.csv")
-    assert (tmp_path / "peaks.csv").read_bytes() == b"id;mz\n\xe4;1,5\n"
+    assert (tmp_path / "peaks.csv").read_bytes() == b"id;mz\n\x81;1,5\n"

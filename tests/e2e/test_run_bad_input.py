@@ -78,8 +78,8 @@ CASES: dict[str, tuple[dict[str, Content], tuple[str, ...]]] = {
         ("compounds.csv: found a header and no rows, expected at least one row",),
     ),
     "file without a byte": ({"peaks": b""}, ("peaks.csv",)),
-    "not UTF-8": (
-        {"compounds": swap(COMPOUNDS, "caffeine", "caféine").encode("latin-1")},
+    "no text": (
+        {"compounds": swap(COMPOUNDS, "caffeine", "caf\x81ine").encode("latin-1")},
         ("compounds.csv, row 2", "UTF-8"),
     ),
     "unknown adduct": (

@@ -142,6 +142,18 @@ def test_a_formula_in_a_kept_cell_is_refused(rng: np.random.Generator, tmp_path:
         imported(path, tmp_path)
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_other_encodings_are_read(encoding: str, rng: np.random.Generator, tmp_path: Path) -> None:
+    features = some_features(rng)
+    path = written("MS-DIAL", features, tmp_path)
+    text = path.read_bytes().decode().replace("Unknown", "Säure")
+    path.write_bytes(text.encode(encoding))
+    found, target = imported(path, tmp_path)
+    assert_same(target, features)
+    assert pd.read_csv(target / "peaks.csv")["Metabolite name"].unique().tolist() == ['Säure 5"-methyl']
+    assert any("Windows-1252" in warning for warning in found.warnings) == (encoding == "cp1252")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -152,6 +164,7 @@ def test_a_formula_in_a_kept_cell_is_refused(rng: np.random.Generator, tmp_path:
             b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>\n<consensusXML>&x;</consensusXML>',
             "entities",
         ),
+        ("byte.csv", b"row ID,row m/z,row retention time\n1,100,2\n\x81,1,2\n", "byte 0x81"),
         ("book.xlsx", b"PK\x03\x04 and no workbook", "book.xlsx"),
         ("packed.csv.gz", b"\x1f\x8b" + b"0" * 20, "gzip"),
         ("empty.csv", b"", "found no row"),

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -110,10 +110,10 @@ def list_sources(output: Path) -> list[Source]:
     return [*sorted([*kept, *elsewhere], key=lambda source: source.name.lower()), *demos]
 
 
-def receive(output: Path, files: Mapping[str, BinaryIO], name: str) -> Upload:
+def receive(output: Path, files: Mapping[str, BinaryIO], name: str, made: Sequence[str] = ()) -> Upload:
     """Keep what a person hands in, unchecked: one zip, or tables under the names that the contract gives them.
 
-    name : wanted for the dataset. Raises InputError, and keeps nothing, for files that cannot be part of a dataset.
+    name : wanted for the dataset. made : what is worth saying of tables that were made from others. Raises InputError, and keeps nothing, for files that cannot be part of a dataset.
     """
     _check_name(output, name)
     token = secrets.token_hex(8)
@@ -122,7 +122,7 @@ def receive(output: Path, files: Mapping[str, BinaryIO], name: str) -> Upload:
         folder.mkdir(parents=True)
         left_out = _store(files, folder)
         refuse_large_tables(folder)
-        rewritten = _rewrite(folder)
+        rewritten = (*made, *_rewrite(folder))
         _keep_note(folder.parent / LEFT_OUT, left_out)
         _keep_note(folder.parent / REWRITTEN, rewritten)
     except OSError as error:

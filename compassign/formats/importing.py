@@ -9,19 +9,20 @@ from pathlib import Path
 
 from compassign.data.raw import list_some
 from compassign.errors import InputError
-from compassign.formats.adducts import known_adduct
 from compassign.formats.cells import decimal_mark
 from compassign.formats.layout import Format, Head, Layout, Record, RtUnit, Sample
 from compassign.formats.problems import Problems
 from compassign.formats.registry import recognise
-from compassign.formats.rows import Plan, Seen, foreign_columns, polarity_of, to_peaks
+from compassign.formats.rows import Plan, Seen, foreign_columns, to_peaks
 from compassign.formats.rt_unit import Times, check_rt_unit
-from compassign.formats.samples import map_samples
+from compassign.formats.samples import check_samples, map_samples
 from compassign.formats.source import Source, open_source
+from compassign.formats.stated import stated_polarity, stated_species
 from compassign.formats.written import PeakWriter, refuse_existing, write_about, written_folder
 
 _CELLS_AT_ONCE = 500_000  # of a part of the table; about 50 MB as text
 _NAMED = 10  # unknown adducts in a warning
+_ASSUMED = "nothing says the polarity: taken as positive; say --polarity if it is negative"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,10 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class Imported:
-    """What was written. rt_range_min : earliest and latest retention time. kept : foreign columns."""
+    """What was written.
+
+    rt_range_min : earliest and latest retention time. kept : foreign columns. is_polarity_known : something said it.
+    """
 
     title: str
     n_peaks: int
@@ -49,6 +53,7 @@ class Imported:
     rt_unit: RtUnit
     rt_range_min: tuple[float, float]
     kept: tuple[str, ...]
+    is_polarity_known: bool
     warnings: tuple[str, ...]
 
 
@@ -64,7 +69,8 @@ def import_table(path: Path, target: Path, options: ImportOptions) -> Imported:
     program, header = recognise(head, options.format)
     layout = program.lay_out(head, header)
     samples = map_samples(head, layout, options.samples, options.species)
-    plan, warnings = _plan(_Table(head, program, layout, samples), options, folder.name)
+    check_samples(head.file, samples)
+    plan, is_polarity_known = _plan(_Table(head, program, layout, samples), options, folder.name)
     seen = Seen()
     try:
         with written_folder(folder) as temporary:
@@ -79,7 +85,8 @@ def import_table(path: Path, target: Path, options: ImportOptions) -> Imported:
         rt_unit=plan.rt_unit,
         rt_range_min=(float(times.rt_min.min()), float(times.rt_min.max())),
         kept=tuple(plan.kept),
-        warnings=(*source.warnings(), *warnings, *_remarks(seen)),
+        is_polarity_known=is_polarity_known,
+        warnings=(*source.warnings(), *([] if is_polarity_known else [_ASSUMED]), *_remarks(seen)),
     )
 
 
@@ -93,12 +100,13 @@ class _Table:
     samples: tuple[Sample, ...]
 
 
-def _plan(table: _Table, options: ImportOptions, alignment: str) -> tuple[Plan, tuple[str, ...]]:
-    """Everything that the rows need, and what had to be assumed; raises InputError with all that nothing says."""
+def _plan(table: _Table, options: ImportOptions, alignment: str) -> tuple[Plan, bool]:
+    """Everything that the rows need, and whether the polarity is known; raises InputError with what nothing says."""
     head, layout, samples = table.head, table.layout, table.samples
     unit = options.rt_unit or layout.rt_unit
-    polarity, is_known = _polarity(head, layout, samples, options)
-    species = _species(layout, samples, options)
+    said = options.polarity or stated_polarity(head, layout, samples)
+    polarity = "positive" if said is None else said
+    species = options.species or stated_species(layout, samples)
     problems = [f"{head.file}: {problem}" for problem in _unsaid(table, unit, polarity, species)]
     if problems or unit is None or species is None:
         raise InputError(problems)
@@ -115,7 +123,7 @@ def _plan(table: _Table, options: ImportOptions, alignment: str) -> tuple[Plan, 
         alignment=alignment,
         kept=foreign_columns(layout, samples, table.program.title),
     )
-    return plan, () if is_known else ("nothing says the polarity: taken as positive; say --polarity if it is negative",)
+    return plan, said is not None
 
 
 def _unsaid(table: _Table, unit: RtUnit | None, polarity: str, species: str | None) -> Iterator[str]:
@@ -140,32 +148,6 @@ def _unsaid(table: _Table, unit: RtUnit | None, polarity: str, species: str | No
             "holds ions of both polarities: give --samples with a sheet that has a column polarity, or split the table "
             "and say --polarity"
         )
-
-
-def _polarity(head: Head, layout: Layout, samples: tuple[Sample, ...], options: ImportOptions) -> tuple[str, bool]:
-    """The polarity of all peaks, "" where each row says its own, and whether anything said it."""
-    if options.polarity:
-        return options.polarity, True
-    said = {sample.polarity for sample in samples}
-    for column in ("polarity", "adduct"):
-        if said - {""}:
-            break
-        cells = head.column(layout.header, layout.columns[column]) if column in layout.columns else []
-        said = {cell.strip().lower() if column == "polarity" else polarity_of(known_adduct(cell)) for cell in cells}
-    said -= {""}
-    if not said:
-        return "positive", False
-    return (said.pop() if len(said) == 1 else ""), True
-
-
-def _species(layout: Layout, samples: tuple[Sample, ...], options: ImportOptions) -> str | None:
-    """The species of all peaks, "" where each row says its own, None where nothing does."""
-    if options.species:
-        return options.species
-    if "species" in layout.columns:
-        return ""
-    said = {sample.species for sample in samples if sample.role != "blank"}
-    return said.pop() if len(said) == 1 else None
 
 
 def _write_rows(source: Source, plan: Plan, seen: Seen, folder: Path) -> Times:

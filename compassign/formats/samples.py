@@ -35,35 +35,36 @@ def map_samples(head: Head, layout: Layout, given: str | None, species: str | No
     given : a sheet's file with a column `injection`, or a regular expression that matches whole names and may have the
     groups species, order, role and polarity; with a table that does not say which columns are samples it chooses them.
     species : of all that the sheet or the expression gives none; the file's own classes count where it is None.
-    Raises InputError with every sample that cannot be mapped.
+    Raises InputError with every sample that cannot be mapped; `check_samples` tells what is missing then.
     """
-    stated = layout.samples or (_numeric_columns(head, layout) if given is not None else ())
+    stated = layout.samples or (possible_samples(head, layout) if given is not None else ())
     free = tuple(
         replace(sample, name=_ENDING.sub("", sample.name), species=species or sample.species) for sample in stated
     )
     samples = free if layout.samples else ()
     if given is not None:
-        mapped = _by_sheet(Path(given), free) if _is_sheet(given) else _by_pattern(given, free)
+        is_sheet = _is_sheet(given)
+        mapped = _by_sheet(Path(given), free) if is_sheet else _by_pattern(given, free)
+        source = show_value(Path(given).name if is_sheet else given)
         problems = [
-            f"{head.file}: sample {show_value(sample.name)} is not in {show_value(given)}, expected every sample of it"
+            f"{head.file}: sample {show_value(sample.name)} is not in {source}, expected every sample of it"
             for sample in samples
             if sample.column not in mapped
         ]
         if not mapped:
-            problems = [f"{show_value(given)} names no sample of {head.file}, which has {list_some(_names(free))}"]
+            problems = [f"{source} names no sample of {head.file}, which has {list_some(_names(free))}"]
         if problems:
             raise InputError(problems)
         samples = tuple(mapped.values())
-    completed = tuple(_complete(sample, position) for position, sample in enumerate(samples, start=1))
-    _check(head.file, completed)
-    return completed
+    return tuple(_complete(sample, position) for position, sample in enumerate(samples, start=1))
 
 
 def _names(samples: Sequence[Sample]) -> list[str]:
     return [sample.name for sample in samples]
 
 
-def _numeric_columns(head: Head, layout: Layout) -> tuple[Sample, ...]:
+def possible_samples(head: Head, layout: Layout) -> tuple[Sample, ...]:
+    """The columns of numbers that mean nothing else."""
     used = set(layout.columns.values()) | layout.left_out
     free = (at for at in range(len(layout.names)) if at not in used and head.is_numeric(layout.header, at))
     return tuple(Sample(at, layout.names[at]) for at in free)
@@ -161,7 +162,8 @@ def _complete(sample: Sample, position: int) -> Sample:
     )
 
 
-def _check(file: str, samples: Sequence[Sample]) -> None:
+def check_samples(file: str, samples: Sequence[Sample]) -> None:
+    """Raise InputError for samples without a name or species, and for those that are there twice."""
     names = _names(samples)
     twice = [name for name, count in Counter(names).items() if count > 1]
     without = [sample.name for sample in samples if not sample.species]

@@ -9,10 +9,8 @@ from typing import BinaryIO
 import streamlit as st
 
 from compassign.data.uploads import (
-    KNOWN_FILES,
     ColumnMapping,
     guess_columns,
-    guess_table,
     is_in_seconds,
     map_columns,
     missing_columns,
@@ -24,15 +22,15 @@ from compassign.data.workspace import (
     drop,
     folder_stamp,
     list_uploads,
-    receive,
     register,
     replace_files,
     suggest_name,
 )
 from compassign.errors import InputError
 from compassign.queries.datasets import column_table, example_zip, glance
-from compassign.tables import RULES, TABLE_NAMES, ColumnRule
+from compassign.tables import RULES, ColumnRule
 from pages.shared.datasets import show_problems
+from pages.shared.handed import keep, sort_files, table_file
 from pages.shared.text import escaped
 
 CONSTANT = "One value for all rows"
@@ -41,6 +39,7 @@ UNITS = MINUTES, SECONDS = ("minutes", "seconds")
 ONE_GROUP = "all"  # species of a dataset that names none
 _N_UPLOADS = "n_uploads"  # gives the upload field a new, empty one
 _KINDS = ["zip", "csv", "parquet", "toml"]
+_OTHER_KINDS = ["tsv", "txt", "xlsx", "xml", "consensusxml", "featurexml", "mztab"]
 _ASKED_FIRST = ("peaks.csv", "compounds.csv")
 _IN_A_ROW = 3
 FORMAT_PX = 320
@@ -81,45 +80,30 @@ def _show_format() -> None:
 
 def _ask_upload(output: Path) -> None:
     st.caption(
-        "A zip of the folder, or its tables: one of peaks and one of library compounds are needed. Files and columns "
-        "may have other names; you are asked what they are. Commas, semicolons or tabs between cells, decimal points "
-        "or commas. Units: m/z as measured, masses in Da, retention times in minutes or seconds."
+        "A zip of the folder, or its tables: one of peaks and one of library compounds are needed. Peaks may be "
+        "the table of another program, such as mzmine, MS-DIAL or XCMS, with its samples. Files and columns may have "
+        "other names; you are asked what they are. Commas, semicolons or tabs between cells, decimal points or commas. "
+        "Units: m/z as measured, masses in Da, retention times in minutes or seconds."
     )
     _show_format()
     n_uploads = st.session_state.setdefault(_N_UPLOADS, 0)
-    given = st.file_uploader("Files", type=_KINDS, accept_multiple_files=True, key=f"files {n_uploads}")
+    given = st.file_uploader("Files", type=_KINDS + _OTHER_KINDS, accept_multiple_files=True, key=f"files {n_uploads}")
     if not given:
         return
-    files: dict[str, BinaryIO] = {}
-    for file in given:
-        is_zip = len(given) == 1 and file.name.lower().endswith(".zip")
-        files[file.name if is_zip else _table_file(file.name, "new")] = file
     wanted = Path(given[0].name).stem if len(given) == 1 else "my dataset"
     name = st.text_input("Name", suggest_name(output, wanted), key=f"name {n_uploads} {wanted}", max_chars=60)
-    if len(files) < len(given):
-        st.warning("Two of these files are for the same table; only one can be.")
+    handed = sort_files(given)
+    if handed.wrong:
+        st.warning(handed.wrong)
     elif st.button("Check and add", type="primary"):
         try:
-            kept = receive(output, files, name)
+            kept = keep(output, handed, name)
         except InputError as error:
             st.error("These files cannot be taken.", icon=":material/error:")
-            st.text(str(error))
+            show_problems(error.problems)
             return
         st.session_state[_N_UPLOADS] = n_uploads + 1
         _try_to_admit(output, kept)
-
-
-def _table_file(file: str, key: str) -> str:
-    """The contract's name of an uploaded file, asked for where it has another; a zip among tables stays one."""
-    if file in KNOWN_FILES or not file.lower().endswith((".csv", ".parquet")):
-        return file
-    table = st.selectbox(
-        f"Table in {escaped(file)}",
-        TABLE_NAMES,
-        index=TABLE_NAMES.index(guess_table(file)),
-        key=f"table of {file} {key}",
-    )
-    return f"{table}.{'parquet' if file.lower().endswith('.parquet') else 'csv'}"
 
 
 def _ask_path(output: Path) -> None:
@@ -200,7 +184,7 @@ def _ask_corrected(output: Path, upload: Upload) -> None:
     """Corrected files in place of those that were handed in; check again; drop."""
     key = f"corrected {upload.token} {st.session_state.setdefault(_N_UPLOADS, 0)}"
     given = st.file_uploader("Corrected or missing files", type=_KINDS[1:], accept_multiple_files=True, key=key)
-    files: dict[str, BinaryIO] = {_table_file(file.name, upload.token): file for file in given}
+    files: dict[str, BinaryIO] = {table_file(file.name, upload.token): file for file in given}
     with st.container(horizontal=True):
         if st.button("Check again", key=f"check {upload.token}"):
             st.session_state[_N_UPLOADS] += 1

@@ -169,6 +169,48 @@ def test_tables_of_a_spreadsheet_with_decimal_commas_need_one_click_more(folder:
     assert dataset.compounds["name"].tolist() == [HOSTILE]
 
 
+FEATURES = f"row ID,row m/z,row retention time,{HOSTILE}.mzML Peak area,blank_1.mzML Peak area\n1,132.1019,2.31,8,0\n"
+
+
+def test_a_table_of_another_program_is_imported_once_its_questions_are_answered(folder: Path) -> None:
+    app = open_page("data")
+    files = [(f"{HOSTILE}.txt", FEATURES.encode()), ("compounds.csv", COMPOUNDS.encode())]
+    app.file_uploader[0].set_value([(name, content, "text/csv") for name, content in files]).run()
+    assert "a table of mzmine" in shown(app)
+    assert "Say the species and the polarity of the table first." in app.warning[0].value
+    assert_only_text(app)
+    next(field for field in app.text_input if field.label == "Species").set_value(HOSTILE)
+    next(group for group in app.button_group if group.key.endswith("polarity")).set_value("positive").run()
+    next(group for group in app.button_group if group.key.endswith("unit")).set_value("seconds").run()
+    click(app, "Check and add")
+    assert app.query_params["data"] == "my dataset"
+    assert_only_text(app)
+    dataset = list_sources(folder)[0].load()
+    assert dataset.peaks[["species", "polarity", "rt_min"]].to_numpy().tolist() == [[HOSTILE, "positive", 2.31 / 60]]
+    assert dataset.injections["injection"].tolist() == [HOSTILE, "blank_1"]
+
+
+def test_a_bad_cell_of_another_programs_table_is_listed_with_its_place(folder: Path) -> None:
+    app = open_page("data")
+    content = FEATURES.replace("132.1019", "many").encode()
+    app.file_uploader[0].set_value([("features.csv", content, "text/csv")]).run()
+    assert app.selectbox(key="table of features.csv new").value == "peaks with samples, mzmine"
+    next(field for field in app.text_input if field.label == "Species").set_value("plasma")
+    next(group for group in app.button_group if group.key.endswith("polarity")).set_value("positive").run()
+    click(app, "Check and add")
+    assert app.error[0].value == "These files cannot be taken."
+    assert app.dataframe[-1].value[["file", "row", "column"]].to_numpy().tolist() == [["features.csv", 2, "row m/z"]]
+    assert not list_uploads(folder)
+
+
+def test_what_is_no_table_is_refused_before_it_is_kept(folder: Path) -> None:
+    app = open_page("data")
+    app.file_uploader[0].set_value([(f"{HOSTILE}.txt", b"nothing", "text/plain")]).run()
+    assert "is no table that is known here" in app.warning[0].value
+    assert_only_text(app)
+    assert not [button for button in app.button if button.label == "Check and add"]
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("evil.zip", b"no zip"), ("evil.zip", zipped(**{"../../peaks.csv": PEAKS}))]
 )

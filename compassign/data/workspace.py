@@ -113,7 +113,8 @@ def list_sources(output: Path) -> list[Source]:
 def receive(output: Path, files: Mapping[str, BinaryIO], name: str, made: Sequence[str] = ()) -> Upload:
     """Keep what a person hands in, unchecked: one zip, or tables under the names that the contract gives them.
 
-    name : wanted for the dataset. made : what is worth saying of tables that were made from others. Raises InputError, and keeps nothing, for files that cannot be part of a dataset.
+    name : wanted for the dataset. made : what is worth saying of tables that were made from others.
+    Raises InputError, and keeps nothing, for files that cannot be part of a dataset.
     """
     _check_name(output, name)
     token = secrets.token_hex(8)

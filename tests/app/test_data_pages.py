@@ -180,8 +180,8 @@ def test_a_table_of_another_program_is_imported_once_its_questions_are_answered(
     assert "Say the species and the polarity of the table first." in app.warning[0].value
     assert_only_text(app)
     next(field for field in app.text_input if field.label == "Species").set_value(HOSTILE)
-    next(group for group in app.button_group if group.key.endswith("polarity")).set_value("positive").run()
-    next(group for group in app.button_group if group.key.endswith("unit")).set_value("seconds").run()
+    next(group for group in app.button_group if str(group.key).endswith("polarity")).set_value("positive").run()
+    next(group for group in app.button_group if str(group.key).endswith("unit")).set_value("seconds").run()
     click(app, "Check and add")
     assert app.query_params["data"] == "my dataset"
     assert_only_text(app)
@@ -196,7 +196,7 @@ def test_a_bad_cell_of_another_programs_table_is_listed_with_its_place(folder: P
     app.file_uploader[0].set_value([("features.csv", content, "text/csv")]).run()
     assert app.selectbox(key="table of features.csv new").value == "peaks with samples, mzmine"
     next(field for field in app.text_input if field.label == "Species").set_value("plasma")
-    next(group for group in app.button_group if group.key.endswith("polarity")).set_value("positive").run()
+    next(group for group in app.button_group if str(group.key).endswith("polarity")).set_value("positive").run()
     click(app, "Check and add")
     assert app.error[0].value == "These files cannot be taken."
     assert app.dataframe[-1].value[["file", "row", "column"]].to_numpy().tolist() == [["features.csv", 2, "row m/z"]]

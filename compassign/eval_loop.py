@@ -19,7 +19,7 @@ from compassign.decisions.fdr import DEFAULT_ALPHA
 from compassign.errors import InputError
 from compassign.inference.fitting import ModelFit, compile_generative, fit
 from compassign.inference.rt_stage import run_rt_stage
-from compassign.models.generative import default_terms
+from compassign.models.generative import terms_of
 from compassign.models.problem import AssignmentProblem, with_answers
 from compassign.oracles import Oracle
 from compassign.oracles import Question as Shown
@@ -96,7 +96,7 @@ def make_refit(question: Question, config: RunConfig) -> Refit:
         return lambda problem, number: fit(
             problem, config.model_copy(update={"seed": config.seed + number}), SilentProgress()
         )
-    engine = compile_generative(question.problem, default_terms(), config.seed)
+    engine = compile_generative(question.problem, terms_of(question.problem), config.seed)
     return lambda problem, number: engine.fit(problem, config.sampler, config.seed + number, SilentProgress())
 
 

@@ -21,8 +21,9 @@ from compassign.files import written_whole
 from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, combine, judge
 from compassign.inference.fitting import ModelFit, fit
 from compassign.inference.rt_stage import NO_RESPONSIBILITIES, RtStage, run_rt_stage
-from compassign.models.generative import default_terms
+from compassign.models.generative import terms_of
 from compassign.peak_sets import write_sets
+from compassign.peak_spectra import write_peak_spectra
 from compassign.posterior.assignments import SlotProbabilities, compound_probabilities
 from compassign.posterior.joint import JointDraws, JointSampler, Sinks
 from compassign.posterior.pointwise import is_predicted, log_likelihoods
@@ -172,6 +173,7 @@ def _write_results(
     table = peak_assignments_table(dataset, candidates, decisions, is_labelled, is_calibrant)
     write_csv(table, output.folder / "peak_assignments.csv")
     write_csv(candidates_table(dataset, candidates, posterior.slots), output.folder / "candidates.csv")
+    write_peak_spectra(question, output.folder)
     write_csv(compounds_table(dataset, candidates, posterior.joint, compounds), output.folder / "compounds.csv")
     hashes = {name: getattr(dataset, name) for name in ("dataset_hash", "labels_hash", "truth_hash")}
     write_json(hashes, output.folder / "run.json")  # the command adds the configuration and how it was started
@@ -208,7 +210,7 @@ def _write_checks(question: Question, fitted: ModelFit, output: Output) -> None:
     """Check a sampled generative model against its data, and leave each peak out; no other says how data come about."""
     if output.config.model != "generative" or fitted.draws is None:
         return
-    problem, terms, values = question.problem, default_terms(), fitted.draws.flat()
+    problem, terms, values = question.problem, terms_of(question.problem), fitted.draws.flat()
     rng = np.random.default_rng(output.config.seed)
     write_json(predictive_checks(problem, terms, values, rng), output.folder / "predictive_checks.json")
     is_left_out = is_predicted(problem)

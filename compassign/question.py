@@ -11,6 +11,7 @@ from compassign.config import RunConfig
 from compassign.data.dataset import Dataset
 from compassign.models.problem import AssignmentProblem, build_problem, clamped_calibrants
 from compassign.progress import Progress
+from compassign.spectra.evidence import SpectralEvidence, find_spectral_evidence
 from compassign.units import BoolArray, IntArray
 
 N_SHOWN = 20  # messages of one kind
@@ -22,7 +23,7 @@ class Question:
 
     dataset : its `labels` are those that the fit sees, clamped calibrants included. scored : ids of the peaks that
     score it.
-    calibrants : ids of the peaks that trained the RT stage.
+    calibrants : ids of the peaks that trained the RT stage. spectra : what the dataset's spectra say; None without.
     """
 
     dataset: Dataset
@@ -30,6 +31,7 @@ class Question:
     problem: AssignmentProblem
     scored: frozenset[str]
     calibrants: frozenset[str]
+    spectra: SpectralEvidence | None = None
 
     @property
     def known(self) -> BoolArray:
@@ -65,4 +67,11 @@ def ask(
     if not candidates.compound.size:
         progress.warn("no peak has a candidate in the library: every peak is null. Do polarity, masses and units fit?")
     problem = build_problem(labelled, candidates, predictions, config.unlisted_share)
-    return Question(labelled, candidates, problem, scored - clamped.keys(), frozenset(clamped))
+    spectra = find_spectral_evidence(labelled, candidates)
+    if spectra is not None:
+        for message in spectra.found():
+            progress.info(message)
+        for message in spectra.not_used():
+            progress.warn(message)
+        problem = replace(problem, spectra_log_ratio=spectra.log_ratio)
+    return Question(labelled, candidates, problem, scored - clamped.keys(), frozenset(clamped), spectra)

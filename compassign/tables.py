@@ -27,6 +27,7 @@ AUDIT = "audit"  # labels of a random sample, which no fit trains on
 FREE = "free"  # also the purpose of a label that states none
 PURPOSES = ("active", AUDIT, FREE)
 SKIPPED = "yes"
+SPECTRA, LIBRARY_SPECTRA = "spectra", "library_spectra"  # names, without ending, of files with fragment spectra
 OPTION_SEPARATOR = ";"  # between the compounds of a label and between the species of known_in
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
@@ -34,6 +35,7 @@ class Dataset:
     species_clusters : species -> cluster; every species is present (one cluster "all" unless dataset.toml says more).
     warnings : what the loader had to assume.
     dataset_hash, labels_hash, truth_hash : SHA-256 hex digests of the canonical content.
+    folder : where it was read, which may hold spectra beside the tables; None for tables in memory.
     """
 
     name: str
@@ -52,3 +54,4 @@ class Dataset:
     warnings: tuple[str, ...] = ()
     label_rows: pd.DataFrame = field(default_factory=pd.DataFrame)
     audit: AuditLabels = field(default_factory=AuditLabels)
+    folder: Path | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def load_dataset(directory: Path, stored: pd.DataFrame | None = None) -> Dataset
         findings += meta_findings
     given = meta.get("name")
     name = given if isinstance(given, str) and given.strip() else folder.resolve().name
-    return _build(_Sources(raws, meta, findings, stored), name)
+    return replace(_build(_Sources(raws, meta, findings, stored), name), folder=folder)
 
 
 def build_dataset(

@@ -105,7 +105,7 @@ def compile_generative(problem: AssignmentProblem, terms: GenerativeTerms, seed:
 
 
 def _fit_generative(problem: AssignmentProblem, config: RunConfig, progress: Progress) -> ModelFit:
-    terms = generative.default_terms()
+    terms = generative.terms_of(problem)
     if config.mode == "prior" or not problem.n_slots:
         values: Values = generative.prior_location(problem, terms)
         at_share = partial(_at_share, problem, terms, values, (1, 1))

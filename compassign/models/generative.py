@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from compassign.models.terms.family import Company
 from compassign.models.terms.mass import Mass
 from compassign.models.terms.presence import Presence
 from compassign.models.terms.retention import Retention
+from compassign.models.terms.spectra import Spectra
 from compassign.units import FloatArray
 
 
@@ -59,6 +60,12 @@ class GenerativeTerms:
 def default_terms() -> GenerativeTerms:
     """Presence, families of ions, mass and retention time."""
     return GenerativeTerms(presence=Presence(), mass=Mass(), rest=(Retention(),), family=Company())
+
+
+def terms_of(problem: AssignmentProblem) -> GenerativeTerms:
+    """The default terms, and spectra where the problem has any."""
+    terms = default_terms()
+    return terms if problem.spectra_log_ratio is None else replace(terms, rest=(*terms.rest, Spectra()))
 
 
 def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -> pm.Model:

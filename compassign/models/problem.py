@@ -37,6 +37,7 @@ class AssignmentProblem:
     is_known_in : (n_slots,) the library says that the compound occurs in the peak's species.
     slot_allowed, null_allowed : (n_slots,), (n_peaks,) False where a label excludes the option; is_labelled :
     (n_peaks,). statements : what was said by annotators who may be wrong, apart from those labels.
+    spectra_log_ratio : (n_slots,) nats, 0 where the peak or the compound has no spectrum; None without spectra.
     unlisted_share : lambda, the share of real compounds that the library lacks; fixed in a fit.
     """
 
@@ -65,6 +66,7 @@ class AssignmentProblem:
     species_names: tuple[str, ...]
     injection_names: tuple[str, ...]
     statements: Statements = field(default_factory=no_statements)
+    spectra_log_ratio: FloatArray | None = None
 
     @cached_property
     def groups_in_play(self) -> tuple[IntArray, IntArray]:

@@ -22,6 +22,7 @@ EXPLANATIONS: Mapping[str, str] = {
     "family": "Whether other ions of the same mass elute with the peak, or speak for another ion.",
     "mass": "How well the mass fits, after the injection's own offset and spread, against any mass in the window.",
     "retention": "How well the retention time fits the prediction, against any peak of the injection.",
+    "spectra": "How alike the fragment spectrum is to the compound's, against spectra of other compounds of this mass.",
     "mass_and_retention": "How well mass and retention time fit together, against a null that knows nothing.",
     "pair": "What the regression makes of mass error, RT error and adduct together.",
     UNLISTED_STEP: "The null is not only background: a compound that the library lacks may have made the peak.",

@@ -174,7 +174,7 @@ def _parts(source: Source, plan: Plan, problems: Problems) -> Iterator[list[Reco
         if row <= plan.header_row or (kind and found[0] != kind):
             continue
         # workbooks leave out empty cells at the end
-        missing = 0 if source.container == "text" else max(width - len(found), 0)
+        missing = max(width - len(found), 0) if source.container == "workbook" else 0
         cells = [*found, *[""] * missing] if missing else found
         if len(cells) < width or any(cells[width:]):
             expected = f"{width} as in the header; a separator inside a cell needs quotes around the cell"

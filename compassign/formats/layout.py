@@ -9,7 +9,7 @@ from typing import Literal
 from compassign.formats.cells import is_number
 
 RtUnit = Literal["min", "s"]
-Container = Literal["text", "workbook", "xml"]
+Container = Literal["text", "workbook", "xml", "mztab"]
 Record = tuple[int, list[str]]
 """Line number of a row in its file (the first is 1) and its cells."""
 

@@ -10,11 +10,12 @@ from compassign.formats.generic import GENERIC
 from compassign.formats.layout import Format, Head
 from compassign.formats.msdial import MSDIAL
 from compassign.formats.mzmine import MZMINE
+from compassign.formats.mztab_table import MZTAB
 from compassign.formats.openms import OPENMS
 from compassign.formats.progenesis import PROGENESIS
 from compassign.formats.xcms import XCMS
 
-FORMATS = (MZMINE, MSDIAL, XCMS, OPENMS, COMPOUND_DISCOVERER, PROGENESIS, ASARI, GENERIC)
+FORMATS = (MZTAB, MZMINE, MSDIAL, XCMS, OPENMS, COMPOUND_DISCOVERER, PROGENESIS, ASARI, GENERIC)
 """In the order of trial: the one that takes any table is the last."""
 
 FORMAT_NAMES = tuple(known.name for known in FORMATS)
@@ -34,7 +35,7 @@ def recognise(head: Head, name: str | None = None) -> tuple[Format, int]:
     row, cells = max(head.rows, key=lambda record: len(record[1]), default=(1, []))
     expected = (
         "columns for m/z and retention time, such as mz and rt, or a peak table of mzmine, MS-DIAL, XCMS, OpenMS, "
-        "Compound Discoverer, Progenesis QI or asari"
+        "Compound Discoverer, Progenesis QI or asari, or mzTab-M"
         if name is None
         else f"a peak table of the format {name}; without --format the content decides"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +10,20 @@ from pathlib import Path
 from compassign.data.read import find_encoding, read_as
 from compassign.errors import InputError, Place, Problem
 from compassign.formats.layout import Container, Head, Record
+from compassign.formats.mztab_table import mztab_records
 from compassign.formats.openms_xml import ROOTS, openms_records
 from compassign.formats.text import text_records
 from compassign.formats.workbook import workbook_records
 
 _SNIFFED_BYTES = 4096
 _ZIP, _GZIP, _OLD_EXCEL = b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0"
+_MZTAB = (b"MTD\t", b"COM\t")
 _HEAD_ROWS, _HEAD_CELLS = 2000, 400_000
 _READERS: Mapping[Container, Callable[[Path], Iterator[Record]]] = {
     "text": text_records,
     "workbook": workbook_records,
     "xml": openms_records,
+    "mztab": mztab_records,
 }
 
 
@@ -36,7 +40,7 @@ class Source:
 
     def warnings(self) -> tuple[str, ...]:
         """What had to be assumed to read it."""
-        if self.container != "text":
+        if self.container not in ("text", "mztab"):
             return ()
         with self.path.open("rb") as file:
             return read_as(self.path.name, find_encoding(file))
@@ -65,9 +69,9 @@ def open_source(path: Path) -> Source:
         raise InputError([Problem.at(Place(path.name), f"found {kind}", "text, xlsx or XML; unpack or save it anew")])
     if begin.startswith(_ZIP):
         return Source(path, "workbook")
-    if begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+    if begin.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
         if not any(root in begin for root in ROOTS):
             expected = "featureXML or consensusXML of OpenMS, or a table"
             raise InputError([Problem.at(Place(path.name), "found XML of another kind", expected)])
         return Source(path, "xml")
-    return Source(path, "text")
+    return Source(path, "mztab" if begin.removeprefix(codecs.BOM_UTF8).startswith(_MZTAB) else "text")

@@ -19,14 +19,15 @@ _WITH_MARK: Mapping[Encoding, str] = {"utf-8": "utf-8-sig", "utf-16": "utf-16", 
 _N_SNIFFED = 40  # lines in which a table must begin
 
 
-def text_records(path: Path) -> Iterator[Record]:
+def text_records(path: Path, stated: str | None = None) -> Iterator[Record]:
     """The rows of a text file with their line numbers; rows without any content are passed over.
 
+    stated : the separator, found out unless given.
     Raises InputError for what is no text, lines of more than 8 million characters and quotes that do not close; a cell
     may have 131,072 characters, the limit of Python's csv.
     """
-    separator = _find_separator(path)
-    lines = _lines(path)
+    separator = stated or _find_separator(path)
+    lines = text_lines(path)
     # a tab-separated export quotes nothing: there a quote is a part of a name, such as 5"-methyl
     is_plain = separator == "	"
     quoting: Literal[0, 3] = csv.QUOTE_NONE if is_plain else csv.QUOTE_MINIMAL
@@ -57,7 +58,7 @@ def _with_text(path: Path, separator: str) -> Iterator[tuple[list[str], str]]:
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
-        for line in _lines(path):
+        for line in text_lines(path):
             taken.append(line)
             yield line
 
@@ -74,7 +75,7 @@ def _with_text(path: Path, separator: str) -> Iterator[tuple[list[str], str]]:
 
 def _find_separator(path: Path) -> str:
     """The separator under which two lines first have the same number of cells, at least three; a comma if none has."""
-    lines = [line for line in islice(_lines(path), _N_SNIFFED) if line.strip()]
+    lines = [line for line in islice(text_lines(path), _N_SNIFFED) if line.strip()]
     found: list[tuple[int, int]] = []
     for trust, separator in enumerate(_SEPARATORS):
         widths = [_width(line, separator) for line in lines]
@@ -90,7 +91,7 @@ def _width(line: str, separator: str) -> int:
         return 0
 
 
-def _lines(path: Path) -> Iterator[str]:
+def text_lines(path: Path) -> Iterator[str]:
     """The lines of a file, decoded as they are read; raises InputError with the line at fault."""
     with path.open("rb") as file:
         encoding = find_encoding(file)

@@ -11,6 +11,7 @@ import pandas as pd
 import compassign
 from compassign.chemistry.adducts import get_adduct, mz_theoretical
 from compassign.formats.mztab_m import LIST, Cell, Table, mztab_text, param
+from compassign.formats.mztab_table import OWN_COLUMN
 from compassign.formats.rows import SECONDS_PER_MIN
 from compassign.queries.export import safe_cell, warning
 from compassign.queries.overview import dataset_name, verdict
@@ -154,7 +155,7 @@ def _feature_table(of: _Features) -> Table:
         *("charge", "retention_time_in_seconds", "retention_time_in_seconds_start", "retention_time_in_seconds_end"),
         *(f"abundance_assay[{at}]" for at in of.assay.values()),
         *("opt_global_peak_id", "opt_global_decision", "opt_global_q_value"),
-        *("opt_global_probability_null", "opt_global_probability_unlisted"),
+        *(OWN_COLUMN, "opt_global_probability_unlisted", "opt_global_species", "opt_global_polarity"),
     ]
     by_peak = {int(str(smf)): group for smf, group in of.slots.groupby("smf")}
     nulls = of.run.candidates.iloc[of.run.offsets[:-1]]
@@ -171,8 +172,9 @@ def _feature_table(of: _Features) -> Table:
         abundances = [peak["intensity"] if at == own else None for at in of.assay.values()]
         options = (safe_cell(peak["peak_id"]), peak["decision"], peak["q_value"])
         shares = (null["probability"], null["probability_unlisted"])
+        group = (safe_cell(peak["species"]), peak["polarity"])
         start = (smf, refs, code, peak["adduct"], None, peak["mz"], charge, seconds, None, None)
-        rows.append((*start, *abundances, *options, *shares))
+        rows.append((*start, *abundances, *options, *shares, *group))
     return Table("SFH", "SMF", columns, rows)
 
 

@@ -61,6 +61,25 @@ def test_every_layout_gives_the_same_peaks(layout: str, rng: np.random.Generator
     assert injections["species"].tolist() == ["liver", "liver", "liver", "pool", "blank"]
 
 
+def test_what_mztab_says_of_features_is_kept(rng: np.random.Generator, tmp_path: Path) -> None:
+    features = some_features(rng)
+    found, target = imported(written("mzTab-M", features, tmp_path), tmp_path)
+    peaks = pd.read_csv(target / "peaks.csv", dtype=str, keep_default_na=False)
+    assert found.is_polarity_known
+    assert peaks["adduct"].tolist()[:3] == ["", "[M+Na]+", ""]
+    assert peaks["charge"].tolist()[:3] == ["", "1", ""]  # the specification demands one where none is known
+    assert peaks["isotope_index"].tolist()[:3] == ["", "", "1"]
+    assert peaks["SML chemical_name"].tolist()[:3] == ["leucine, the first", "leucine, the first", ""]
+    assert peaks["SML database_identifier"].tolist()[:3] == ["HMDB:1", "HMDB:1|HMDB:2", ""]
+
+
+def test_an_mztab_file_without_features_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "old.mztab"
+    path.write_text("MTD\tmzTab-version\t1.0.0\nSMH\tidentifier\nSML\tx\n")
+    with pytest.raises(InputError, match="without features, expected the features of mzTab-M 2.0"):
+        imported(path, tmp_path)
+
+
 @pytest.mark.parametrize("layout", WRITERS)
 def test_the_format_is_found_by_content(layout: str, rng: np.random.Generator, tmp_path: Path) -> None:
     path = written(layout, some_features(rng), tmp_path)

@@ -176,6 +176,28 @@ def asari(features: Features, path: Path) -> None:
     path.write_text(_text([header, *rows], "\t"))
 
 
+def mztab(features: Features, path: Path) -> None:
+    """mzTab-M: comments with commas first, `null` for nothing, a charge where none is known, summaries of features."""
+    lines = ["COM\ta, b, c, d", "COM\te, f, g, h", "MTD\tmzTab-version\t2.0.0-M", "MTD\tmzTab-ID\t1"]
+    columns = [f"abundance_assay[{i}]" for i in range(1, len(features.samples) + 1)]
+    for i, name in enumerate(features.samples, start=1):
+        lines += [f"MTD\tms_run[{i}]-location\tnull", f"MTD\tms_run[{i}]-scan_polarity[1]\t[MS, , positive scan, ]"]
+        lines += [f"MTD\tassay[{i}]\t{name}.mzML", f"MTD\tassay[{i}]-ms_run_ref\tms_run[{i}]"]
+    lines += ["MTD\tstudy_variable[1]\tundefined", "MTD\tstudy_variable[1]-assay_refs\tassay[1]|assay[2]", ""]
+    lines += ["\t".join(["SMH", "SML_ID", "SMF_ID_REFS", "database_identifier", "chemical_name", "reliability"])]
+    lines += ["SML\t1\t1|2\tHMDB:1\tleucine, the first\t2", "SML\t2\t2\tHMDB:2\tnull\tnull", ""]
+    header = ["SFH", "SMF_ID", "SME_ID_REFS", "SME_ID_REF_ambiguity_code", "adduct_ion", "isotopomer"]
+    header += ["exp_mass_to_charge", "charge", "retention_time_in_seconds", "retention_time_in_seconds_start"]
+    lines.append("\t".join([*header, "retention_time_in_seconds_end", *columns]))
+    for i in features.rows:
+        ion = "[M+Na]1+" if i == 1 else "null"
+        isotope = "[MS, MS:1002957, isotopomer MS peak, +1]" if i == 2 else "null"
+        start = ["SMF", str(i + 1), "null", "null", ion, isotope, _number(features.mz[i]), "1"]
+        times = [_number(features.rt_min[i] * 60.0), "null", "null"]
+        lines.append("\t".join([*start, *times, *(_number(value) or "null" for value in features.abundance[i])]))
+    path.write_text("\n".join([*lines, ""]))
+
+
 WRITERS: dict[str, tuple[str, str, Callable[[Features, Path], None]]] = {
     # layout -> format that is found, ending, writer; endings mislead on purpose where they can
     "mzmine": ("mzmine", "csv", mzmine),
@@ -187,4 +209,5 @@ WRITERS: dict[str, tuple[str, str, Callable[[Features, Path], None]]] = {
     "Compound Discoverer": ("compound-discoverer", "xlsx", compound_discoverer),
     "Progenesis QI": ("progenesis", "csv", progenesis),
     "asari": ("asari", "tsv", asari),
+    "mzTab-M": ("mztab", "csv", mztab),
 }

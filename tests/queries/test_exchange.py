@@ -72,6 +72,20 @@ def test_pyteomics_reads_every_candidate_with_its_probability(any_run: Run) -> N
     assert len(table.small_molecule_feature_table) == N_PEAKS
 
 
+def test_our_own_mztab_comes_back_as_the_same_peaks_without_its_answers(any_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "run.mztab").write_bytes(mztab_m(any_run))
+    found = import_table(tmp_path / "run.mztab", tmp_path / "study", ImportOptions())
+    peaks = pd.read_csv(tmp_path / "study" / "peaks.csv", dtype={"peak_id": str})
+    assert found.n_peaks == N_PEAKS
+    assert peaks["peak_id"].tolist() == any_run.peaks["peak_id"].tolist()
+    assert peaks["species"].tolist() == any_run.peaks["species"].tolist()
+    assert peaks["polarity"].tolist() == any_run.peaks["polarity"].tolist()
+    for column, tolerance in (("mz", 1e-5), ("rt_min", 1e-4), ("intensity", 1e-3)):
+        assert peaks[column].tolist() == pytest.approx(any_run.peaks[column].tolist(), rel=1e-8, abs=tolerance)
+    assert "adduct" not in peaks  # a call of ours is no evidence of another program
+    assert "adduct_ion" in peaks
+
+
 def test_the_best_candidate_has_rank_one_and_equal_ones_share_it(lookup_run: Run) -> None:
     _, rows, _ = read(mztab_m(lookup_run).decode())
     by_peak = pd.DataFrame(rows["SME"]).astype({"rank": int, "id_confidence_measure[1]": float})

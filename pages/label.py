@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 
 import streamlit as st
 
-from compassign.errors import InputError, StoreError
+from compassign.errors import StoreError
 from compassign.queries.detail import PeakDetail, peak_detail
-from compassign.queries.label_desk import ORDERS, ask, blind_candidates, label_queue
+from compassign.queries.label_desk import ORDERS, ask, blind_candidates, hidden_peaks, label_queue
 from compassign.queries.labels import Desk, history, next_peak, progress
-from compassign.queries.provisional import provisional_calls
+from compassign.queries.provisional import Update
 from compassign.queries.run_folder import Run
 from pages.shared.answers import ASKED, Pad, ask_about, asked_now, show_pad, show_refusal, undo_last
 from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
+from pages.shared.effect import learn_beside, newest_refit, read_ahead, show_call_now, show_effect, update_of
 from pages.shared.guard import annotator, begin, recall_name
 from pages.shared.peak import CANDIDATE, show_evidence
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
@@ -32,11 +34,22 @@ _HISTORY = {
 }
 
 
+@dataclass(frozen=True)
+class Asking:
+    """What a question is asked from; who : name, and whether an account proves it. update : what answers changed."""
+
+    run: Run
+    desk: Desk
+    who: tuple[str, bool]
+    update: Update | None
+
+
 @st.fragment  # a key draws the desk anew, not the page around it
 def _show_desk(run: Run, desk: Desk, who: tuple[str, bool], order: str) -> None:
     """The peak that is next, its evidence and the keys, and what was said before."""
     show_refusal()
-    queue = label_queue(run, desk, order)
+    refit = newest_refit(run)
+    queue = label_queue(run, desk, order, refit)
     ids = list(queue)
     try:
         peak_id = next_peak(desk, ids, who[0])
@@ -45,6 +58,7 @@ def _show_desk(run: Run, desk: Desk, who: tuple[str, bool], order: str) -> None:
         complain("The labels cannot be read now.", str(error))
         st.button("Try again")
         return
+    learn_beside(run, refit, events)
     done = progress(events, ids, who[0])
     pace = f"{done.pace_s:.1f} s a peak, {_S_PER_HOUR / max(done.pace_s, 0.1):.0f} an hour" if done.pace_s else ""
     st.caption(
@@ -55,9 +69,8 @@ def _show_desk(run: Run, desk: Desk, who: tuple[str, bool], order: str) -> None:
     if peak_id is None:
         _show_end(desk, who, done.n_left)
     else:
-        _show_question(
-            run, desk, who, peak_id, f"{ids.index(peak_id) + 1} of {len(ids)} by {ORDERS[order]}: {queue[peak_id]:.2f}"
-        )
+        why = f"{ids.index(peak_id) + 1} of {len(ids)} by {ORDERS[order]}: {queue[peak_id]:.2f}"
+        _show_question(Asking(run, desk, who, update_of(run, refit, events)), peak_id, why)
     said = history(events, who[0], N_HISTORY)
     if len(said):
         st.caption("What you said last, the newest first")
@@ -78,19 +91,20 @@ def _show_end(desk: Desk, who: tuple[str, bool], n_left: int) -> None:
     st.button("Undo", shortcut="Z", on_click=undo_last, args=[desk, who, uuid.uuid4().hex])
 
 
-def _show_question(run: Run, desk: Desk, who: tuple[str, bool], peak_id: str, why: str) -> None:
+def _show_question(asking: Asking, peak_id: str, why: str) -> None:
     before = st.session_state.get(ASKED)
-    asked = asked_now(who[0], run.run_id, peak_id)
+    asked = asked_now(asking.who[0], asking.run.run_id, peak_id)
     if asked is not before:
         st.query_params.pop(CANDIDATE, None)  # of the peak before
-    detail = peak_detail(run, peak_id)
-    question = ask(detail, who[0], asked.client_key)
+    detail = peak_detail(asking.run, peak_id)
+    question = ask(detail, asking.who[0], asked.client_key)
     heading = st.container()
-    pad = Pad(desk, run, question, who, asked.since_s)
+    pad = Pad(asking.desk, asking.run, question, asking.who, asked.since_s)
     show_pad(pad)
     with heading:  # after the keys, so that they answer the peak that is named
         _show_heading(detail, why)
     if question.is_prelabel_visible:
+        show_call_now(asking.run, asking.update, peak_id)
         show_evidence(peak_id, detail)
     else:
         _show_blind(detail)
@@ -103,25 +117,6 @@ def _show_heading(detail: PeakDetail, why: str) -> None:
     about = [f"m/z {peak['mz']:.4f}", f"{peak['rt_min']:.2f} min", f"intensity {peak['intensity']:.3g}"]
     st.text(DOT.join([*about, f"species {peak['species']}"]))
     st.caption(f"Why this peak: {why}")
-
-
-def _show_effect(run: Run, desk: Desk) -> None:
-    """What the answers since the run change, as far as its draws can tell; a new run says it in full."""
-    try:
-        found = provisional_calls(run, desk.events())
-    except (InputError, StoreError) as error:
-        complain("This run cannot tell what the answers change.", str(error))
-        return
-    st.caption(f"Provisional: {found.n_labels} answers since the run, weighed into its draws; no new fit.")
-    if found.n_left_out:
-        st.caption(f"{found.n_left_out} answers name a compound that is no candidate: only a new run learns from them.")
-    if found.moved is None:
-        st.warning(f"The answers say too much that is new for that (k-hat {found.khat:.2f}, limit 0.7): start a run.")
-    elif not len(found.moved):
-        st.text("No other peak has another call now.")
-    else:
-        st.dataframe(found.moved, hide_index=True, column_config=COLUMNS, alt="Peaks whose call moved")
-    st.page_link("pages/new_run.py", label="Learn from the labels in a new run", icon=":material/rocket_launch:")
 
 
 def _show_blind(detail: PeakDetail) -> None:
@@ -153,9 +148,8 @@ def show() -> None:
     )
     desk = open_run_desk(run)
     _show_desk(run, desk, who, order or "entropy")
-    with st.expander("What your answers change"):
-        if st.button("Work it out"):
-            _show_effect(run, desk)
+    show_effect(run, desk, hidden_peaks(run, desk, who[0]))
+    read_ahead(run)
 
 
 show()

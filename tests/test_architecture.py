@@ -51,6 +51,8 @@ LAYERS = {
     "compassign.runs": 5,
     "compassign.run_labels": 5,
     "compassign.cli_label": 5,
+    "compassign.refits": 5,
+    "compassign.refitting": 5,
     "compassign.repeat": 5,
     "compassign.warm": 1,
     "compassign.warm_cache": 5,

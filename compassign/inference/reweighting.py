@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from arviz_stats.base import array_stats
 
-from compassign.units import FloatArray
+from compassign.units import FloatArray, IntArray
 
 MAX_KHAT = 0.7  # Vehtari et al., JMLR 25(72), 2024: above it the weights are too few draws' to be trusted
-MIN_RESPONSIBILITY = 1e-30  # traces are float32, where smaller ones are 0
+MIN_PROBABILITY = 1e-30  # traces are float32, where smaller ones are 0
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,18 @@ class Reweighting:
         return self.khat < MAX_KHAT
 
 
-def reweight(responsibility: FloatArray, labels: Mapping[int, Sequence[int]]) -> Reweighting:
+def reweight(probability: FloatArray, named: Sequence[Sequence[int]]) -> Reweighting:
     """Weigh draws by the labels of peaks that the fit saw without a label.
 
-    A label turns a peak's likelihood L into L times the responsibility of the options that it names, so that the ratio
-    of the posteriors is the product of those responsibilities. responsibility : (n_draws, n_peaks, n_slots). labels :
-    peak -> slots that its label names. Source: Vehtari et al., Pareto smoothed importance sampling, JMLR 25(72), 2024.
+    A label turns a peak's likelihood L into L times the probability of the options that it names, so that the ratio of
+    the posteriors is the product of those probabilities. probability : (n_draws, n_options) of all peaks. named : for
+    each labelled peak the options that its label names. Source: Vehtari et al., Pareto smoothed importance sampling,
+    JMLR 25(72), 2024.
     """
-    log_weight = np.zeros(responsibility.shape[0])
-    for peak, slots in labels.items():
-        named = responsibility[:, peak, list(slots)].sum(axis=1, dtype=np.float64)
-        log_weight += np.log(np.maximum(named, MIN_RESPONSIBILITY))
+    log_weight = np.zeros(probability.shape[0])
+    for options in named:
+        of_label = probability[:, list(options)].sum(axis=1, dtype=np.float64)
+        log_weight += np.log(np.maximum(of_label, MIN_PROBABILITY))
     if np.ptp(log_weight) == 0.0:  # nothing to smooth
         return Reweighting(np.full(log_weight.size, 1.0 / log_weight.size), -np.inf)
     smoothed, khat = array_stats.psislw(-log_weight)  # it takes log-likelihoods, whose inverse are its weights
@@ -45,13 +46,18 @@ def reweight(responsibility: FloatArray, labels: Mapping[int, Sequence[int]]) ->
     return Reweighting(weight / weight.sum(), float(khat))
 
 
-def provisional(responsibility: FloatArray, labels: Mapping[int, Sequence[int]], found: Reweighting) -> FloatArray:
-    """(n_peaks, n_slots) posterior probabilities after the labels; a labelled peak keeps only what its label names."""
-    mean = np.einsum("d,dpk->pk", found.weight, responsibility)
-    for peak, slots in labels.items():
-        draws = responsibility[:, peak, list(slots)].astype(np.float64)
+def provisional(
+    probability: FloatArray, offsets: IntArray, named: Mapping[int, Sequence[int]], found: Reweighting
+) -> FloatArray:
+    """(n_options,) posterior probabilities after the labels; a labelled peak keeps only what its label names.
+
+    offsets : (n_peaks + 1,) options of each peak. named : peak -> options that its label names.
+    """
+    mean = found.weight @ probability
+    for peak, options in named.items():
+        draws = probability[:, list(options)].astype(np.float64)
         total = draws.sum(axis=1, keepdims=True)
         share = np.divide(draws, total, out=np.zeros_like(draws), where=total > 0)
-        mean[peak] = 0.0
-        mean[peak, list(slots)] = found.weight @ share
+        mean[offsets[peak] : offsets[peak + 1]] = 0.0
+        mean[list(options)] = found.weight @ share
     return np.asarray(mean)

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from compassign.candidates import RtPredictions
+from compassign.errors import InputError
 from compassign.files import written_whole
 from compassign.units import FloatArray, IntArray, StrArray
 
@@ -143,6 +144,18 @@ def write_rt_trace(path: Path, posterior: Mapping[str, FloatArray], predictions:
         constant.create_variable("rt_noise_min", (), data=predictions.noise_sd_min)
         if shape[0]:
             _add_variables(file.create_group("posterior"), posterior, 1)
+
+
+def read_rt_predictions(path: Path) -> RtPredictions:
+    """The predictions that `write_rt_trace` wrote; raises InputError where there are none."""
+    try:
+        with h5netcdf.File(path, "r") as file:
+            constant = file["constant_data"]
+            names = ("rt_pred_min", "rt_pred_sd_min", "rt_noise_min")
+            mean_min, sd_min, noise_min = (np.asarray(constant[name][...]) for name in names)
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: not a trace of retention times that a run writes ({error})") from error
+    return RtPredictions(mean_min, sd_min, float(noise_min))
 
 
 def _add_variables(group: Any, values: Mapping[str, FloatArray], thin: int) -> None:

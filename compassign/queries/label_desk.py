@@ -17,6 +17,7 @@ from compassign.queries.detail import PeakDetail
 from compassign.queries.labels import Desk, answer_kind
 from compassign.queries.peaks import option_starts
 from compassign.queries.run_folder import Run
+from compassign.refits import Refit
 
 ORDERS: Mapping[str, str] = {
     "entropy": "how undecided its probabilities are (entropy, nats)",
@@ -64,21 +65,30 @@ def source_of(run: Run) -> Source:
     return Source(config.data.name, "path", config.data)
 
 
-def label_queue(run: Run, desk: Desk, order: str) -> dict[str, float]:
+def label_queue(run: Run, desk: Desk, order: str, refit: Refit | None = None) -> dict[str, float]:
     """The peaks to be asked about, the best first: peak_id -> score (see ORDERS).
 
-    Left out are peaks without candidates, calibrants, those whose answer the run was given, and those of the audit,
-    which are to stay a random sample. Raises InputError for an unknown order.
+    refit : the newest one, whose probabilities take the place of the run's. Left out are peaks without candidates,
+    calibrants, those whose answer the run was given, and those of the audit, which are to stay a random sample. Raises
+    InputError for an unknown order.
     """
     if order not in ORDERS:
         raise InputError(f"order = {order!r}, expected one of {', '.join(ORDERS)}")
-    score = ACQUISITIONS[order](_mean_options(run))
+    named = None if refit is None else refit.named
+    score = ACQUISITIONS[order](_mean_options(run) if named is None else named.draws)
     audit = desk.dataset.peaks["peak_id"].to_numpy()[desk.dataset.audit.peak]
     peaks = run.peaks
     is_open = (peaks["n_candidates"] > 0) & ~peaks["is_labelled"] & ~peaks["is_calibrant"]
     table = pd.DataFrame({"peak_id": peaks["peak_id"], "score": score})[is_open & ~peaks["peak_id"].isin(audit)]
     ranked = table.sort_values("score", ascending=False, kind="stable")
     return dict(zip(ranked["peak_id"].tolist(), ranked["score"].tolist(), strict=True))
+
+
+def hidden_peaks(run: Run, desk: Desk, annotator: str) -> frozenset[str]:
+    """The peaks about which an annotator is not to see what the run says: those of the audit, and the blind ones."""
+    audit = desk.dataset.peaks["peak_id"].iloc[desk.dataset.audit.peak].tolist()
+    blind = [peak_id for peak_id in run.peaks["peak_id"].tolist() if is_prelabel_hidden(peak_id, annotator)]
+    return frozenset([*audit, *blind])
 
 
 def _mean_options(run: Run) -> OptionDraws:

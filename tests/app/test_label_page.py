@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
-from output_folders import GONE, LOOKUP, add_run
+from output_folders import GONE, LOOKUP, add_run, edit_json
 from streamlit.testing.v1 import AppTest
 from test_pages import assert_only_text, open_page, shown
 
+from compassign.decisions.acquisition import OptionDraws
 from compassign.errors import StoreError
 from compassign.label_events import LabelEvent, is_prelabel_hidden
 from compassign.queries.label_desk import label_queue, source_of
 from compassign.queries.labels import open_desk
 from compassign.queries.run_folder import load_run
+from compassign.refits import NamedDraws, Refit, write_refit
 from compassign.store.database import URL_VARIABLE
 from compassign.store.labels import LabelStore
+from pages.shared import effect
 
 pytest_plugins = ["example_runs", "app_outputs"]
 
@@ -205,7 +210,85 @@ def test_the_dataset_of_a_run_is_found(labelled_output: Path, example_data: Path
     assert source_of(load_run(labelled_output / "runs" / LOOKUP)).folder == example_data
 
 
-def test_what_answers_change_needs_draws(labelled_output: Path) -> None:
+def test_a_lookup_learns_nothing_from_answers(labelled_output: Path) -> None:
     app = press(open_page("label", **{"as": "Ada"}), "Null")
-    press(app, "Work it out")
-    assert "cannot tell what the answers change" in app.error[0].value
+    assert "a look-up and a prior learn nothing" in shown(app)
+    assert not (labelled_output / "refits").exists()
+
+
+@pytest.fixture
+def refitted_output(labelled_output: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same with a run that can be refitted; no process does, unless the test says so."""
+    edit_json(
+        labelled_output / "runs" / LOOKUP / "results" / "run.json",
+        lambda record: record["config"].update(model="generative"),
+    )
+    monkeypatch.setattr(effect, "keep_refitting", lambda output, run_id: None)
+    return labelled_output
+
+
+def refit_from(output: Path, certain: str, problem: str = "") -> None:
+    """A refit with all answers so far, in which one peak is certainly null and all others are undecided."""
+    run = load_run(output / "runs" / LOOKUP)
+    offsets, option = run.offsets, run.candidates["compound_id"].to_numpy(dtype=np.str_)
+    n_options = np.diff(offsets)
+    probability = np.repeat(1.0 / n_options, n_options)
+    own = slice(offsets[run.row_of(certain)], offsets[run.row_of(certain) + 1])
+    probability[own] = option[own] == ""
+    draws = OptionDraws(offsets, np.tile(probability, (2, 1)))
+    named = NamedDraws(run.peaks["peak_id"].to_numpy(dtype=np.str_), option, draws)
+    last = max((event.id for event in events(output)), default=0)
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    write_refit(output, LOOKUP, Refit(last, at, 1.0, "suspect", problem, None if problem else named))
+
+
+def test_the_page_says_which_numbers_it_shows_and_the_queue_follows_the_refit(refitted_output: Path) -> None:
+    app = open_page("label", **{"as": "Ada"})
+    assert "No answers since the run yet" in shown(app)
+    first = until_visible(app, "Ada")
+    press(app, "Null")
+    assert "cannot tell what the answers change" in app.error[0].value  # the stand-in has neither draws nor refit
+    peak_id = until_visible(app, "Ada")
+    refit_from(refitted_output, certain=peak_id)
+    app.run()
+    assert asked(app) == peak_id  # whatever its place in the queue is now
+    assert "Refit with 1 answer of 03:04:05" in shown(app)
+    assert "has not converged" in shown(app)
+    assert "With the answers so far: null, 1.000" in shown(app)
+    press(app, "Skip")
+    run = load_run(refitted_output / "runs" / LOOKUP)
+    widest = run.peaks["n_candidates"][run.peaks["peak_id"] == asked(app)].iloc[0]
+    assert widest == run.peaks["n_candidates"].max()  # by entropy
+    moved = app.dataframe[-1].value
+    assert peak_id in moved["peak_id"].tolist()
+    assert not [name for name in moved["peak_id"] if is_prelabel_hidden(name, "Ada")]
+    assert first not in moved["peak_id"].tolist()
+    assert_only_text(app)
+
+
+def test_newer_answers_are_weighed_in_and_a_failed_refit_is_said(refitted_output: Path) -> None:
+    app = press(open_page("label", **{"as": "Ada"}), "Null")
+    refit_from(refitted_output, certain=asked(app))
+    press(app, "Null")
+    assert "Provisional, weighed draws: 1 answer weighed into the refit of 03:04:05" in shown(app)
+    refit_from(refitted_output, certain=asked(app), problem="<b>no chain</b> could start")
+    app.run()
+    assert "could not be fitted again" in shown(app)
+    assert "no chain" in shown(app)
+    assert_only_text(app)
+
+
+def test_a_refit_is_asked_for_unless_the_last_one_failed_with_the_same_answers(
+    refitted_output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[str] = []
+    monkeypatch.setattr(effect, "keep_refitting", lambda output, run_id: kept.append(run_id))
+    app = open_page("label", **{"as": "Ada"})
+    assert set(kept) == {LOOKUP}
+    press(app, "Null")
+    refit_from(refitted_output, certain=asked(app), problem="no chain could start")
+    kept.clear()
+    app.run()
+    assert kept == []
+    press(app, "Null")
+    assert set(kept) == {LOOKUP}

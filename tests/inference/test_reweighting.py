@@ -21,26 +21,26 @@ def test_weighed_draws_are_the_posterior_of_the_labelled_problem() -> None:
     wanted = labelled / labelled.sum() @ (slots[:, 2, 1] / evidence[:, 2])
     rng = np.random.default_rng(1)
     draws = rng.choice(GRID.size, size=20_000, p=before / before.sum())
-    responsibility = (slots / evidence[:, :, None])[draws]
-    labels = {0: [1], 1: [1]}
-    found = reweight(responsibility, labels)
+    probability = (slots / evidence[:, :, None])[draws].reshape(draws.size, -1)
+    labels = {0: [1], 1: [3]}
+    found = reweight(probability, list(labels.values()))
     assert found.is_usable
-    after = provisional(responsibility, labels, found)
-    assert after[2, 1] == pytest.approx(wanted, abs=0.006)  # 4 Monte-Carlo errors
-    assert abs(responsibility[:, 2, 1].mean() - wanted) > 0.006  # the labels do change it
-    assert after[0].tolist() == [0.0, pytest.approx(1.0)]
+    after = provisional(probability, np.arange(0, 7, 2), labels, found)
+    assert after[5] == pytest.approx(wanted, abs=0.006)  # 4 Monte-Carlo errors
+    assert abs(probability[:, 5].mean() - wanted) > 0.006  # the labels do change it
+    assert after[:2].tolist() == [0.0, pytest.approx(1.0)]
 
 
 def test_labels_that_few_draws_allow_are_not_shown() -> None:
     rng = np.random.default_rng(2)
     slot = 1.0 / (1.0 + np.exp(-rng.standard_t(2, size=(500, 30)) * 4.0))
-    responsibility = np.stack([1.0 - slot, slot], axis=2)
-    assert not reweight(responsibility, {peak: [1] for peak in range(30)}).is_usable
-    assert reweight(responsibility, {}).is_usable
+    probability = np.concatenate([1.0 - slot, slot], axis=1)
+    assert not reweight(probability, [[30 + peak] for peak in range(30)]).is_usable
+    assert reweight(probability, []).is_usable
 
 
-def test_a_label_of_every_slot_changes_nothing() -> None:
-    responsibility = np.random.default_rng(3).dirichlet(np.ones(3), size=(50, 2))
+def test_a_label_of_every_option_changes_nothing() -> None:
+    probability = np.random.default_rng(3).dirichlet(np.ones(3), size=(50, 2)).reshape(50, 6)
     labels = {0: [0, 1, 2]}
-    after = provisional(responsibility, labels, reweight(responsibility, labels))
-    assert after == pytest.approx(responsibility.mean(axis=0), abs=1e-6)
+    after = provisional(probability, np.array([0, 3, 6]), labels, reweight(probability, list(labels.values())))
+    assert after == pytest.approx(probability.mean(axis=0), abs=1e-6)

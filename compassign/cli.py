@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Self
 import typer
 
 import compassign
+from compassign import cli_library
 from compassign.cli_options import DEFAULT_OUTPUT, OUTPUT_VARIABLE, RunOptions, with_run_options
 from compassign.cli_text import dataset_summary, run_summary
 from compassign.config import Difficulty, ModelName, RunConfig, read_record
@@ -131,10 +132,11 @@ def import_(  # noqa: PLR0913, PLR0917  # one parameter for each option
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Table of mzmine, MS-DIAL, XCMS, OpenMS, Compound Discoverer, Progenesis QI or asari, or any other.",
+            help="Table of mzmine, MS-DIAL, XCMS, OpenMS, Compound Discoverer, Progenesis QI or asari, or any other; or "
+            "a library: HMDB (XML), SD file, MSP, MGF, or a sheet of compounds.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The dataset's folder, new or empty.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The dataset's folder; new or empty for a table.")],
     format_name: Annotated[
         str | None,
         typer.Option("--format", metavar="NAME", help="Take it for this format. [default: its content says]"),
@@ -157,12 +159,13 @@ def import_(  # noqa: PLR0913, PLR0917  # one parameter for each option
     species: Annotated[
         str | None, typer.Option("--species", metavar="NAME", help="Group of peaks and injections that state none.")
     ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="A library takes the place of the folder's.")] = False,
 ) -> None:
-    """Make a dataset's folder from another program's peak table; the library is added to it by hand."""
+    """Make a dataset's folder from another program's peak table, or put a library into it as compounds.csv."""
     with _Boundary() as boundary:
         importer = importlib.import_module(_IMPORT)
         options = importer.ImportOptions(format_name, samples, rt_unit, polarity, species)
-        typer.echo(importer.run_import(file, out, options))
+        typer.echo(importer.run_import(file, out, options, replace))
     raise typer.Exit(boundary.code)
 
 
@@ -259,34 +262,36 @@ def audit(
 
 @app.command(epilog=_EXIT_CODES)
 def simulate(  # noqa: PLR0913, PLR0917  # one parameter for each option
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The table of the rounds, a new CSV file.")],
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Dataset with truth.csv. [default: a demonstration]")
     ] = None,
     difficulty: Annotated[Difficulty, typer.Option("--difficulty", help="Of the demonstration.")] = "medium",
     model: Annotated[ModelName, typer.Option("--model", help="The model that learns.")] = "generative",
     acquisition: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--acquisition",
             metavar="NAME",
-            help="What to ask about: random, entropy, margin, least_confidence, expected_false_positives, bald, epig.",
+            help="What to ask about beside random, may be repeated: entropy, margin, least_confidence, "
+            "expected_false_positives, bald, epig. [default: entropy]",
         ),
-    ] = "entropy",
+    ] = None,
     oracle: Annotated[
         str,
         typer.Option("--oracle", metavar="NAME", help="Who answers: perfect, noisy, random, lazy, isomer-confusing."),
     ] = "perfect",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of questions.")] = 10,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Peaks asked about in a round.")] = 10,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random; the first of --seeds.")] = 0,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Loops of each acquisition, which give the bands.")] = 1,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder of the runs.")] = DEFAULT_OUTPUT,
 ) -> None:
     """Replay labelling on data whose truth is known: how much is learned from each batch of answers."""
     with _Boundary() as boundary:
         loop = importlib.import_module(_SIMULATE)
-        settings = loop.make_settings(acquisition, oracle, rounds, batch)
+        loops = loop.make_loops(acquisition or ["entropy"], oracle, rounds, batch, seeds)
         given = {"data": data, "difficulty": difficulty, "model": model, "seed": seed, "sampler": loop.SAMPLER}
-        for line in loop.simulate_labelling(RunConfig(**given), settings, to):
+        for line in loop.simulate_labelling(RunConfig(**given), loops, output):
             typer.echo(line)
     raise typer.Exit(boundary.code)
 
@@ -476,6 +481,8 @@ def _setting_warnings(config: RunConfig, options: RunOptions) -> list[str]:
         return ["--difficulty has no effect with --data: it describes the simulated demonstration"]
     return []
 
+
+cli_library.register(app, _Boundary, _EXIT_CODES)
 
 if __name__ == "__main__":
     main()

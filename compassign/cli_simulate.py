@@ -1,48 +1,92 @@
-"""What `compassign simulate` does: replay rounds of labelling, print each and write their table."""
+"""What `compassign simulate` does: replay rounds of labelling, print each, and keep a table of every loop."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from compassign.config import RunConfig, SamplerConfig
 from compassign.data.bundled import demo_dataset
+from compassign.data.dataset import Dataset
 from compassign.data.load import load_dataset
 from compassign.errors import InputError
-from compassign.eval_loop import LoopSettings, Round, make_refit, run_loop, start_loop
+from compassign.eval_loop import RANDOM, LoopSettings, Round, make_refit, run_loop, start_loop
 from compassign.files import written_whole
 from compassign.oracles import ORACLES
 from compassign.progress import SilentProgress
+from compassign.queries.learning import ABOUT, learning_folder, n_rounds_of
 
 SAMPLER = SamplerConfig(draws=250, tune=200, chains=2)  # a refit of seconds, as the desk needs it
 _HEAD = f"{'asked':>6} {'labels':>6}  log loss   Brier   right  accepted at 5 % (false)"
 
 
-def make_settings(acquisition: str, oracle: str, n_rounds: int, batch_size: int) -> LoopSettings:
-    """Settings from the command's words; raises InputError for one that means nothing."""
-    if oracle not in ORACLES:
-        raise InputError(f"oracle {oracle!r}: expected one of {', '.join(ORACLES)}")
-    return LoopSettings(acquisition, ORACLES[oracle], n_rounds, batch_size)
+@dataclass(frozen=True)
+class Loops:
+    """What to replay: `n_seeds` loops from `seed` on of each acquisition, with one annotator."""
+
+    acquisitions: tuple[str, ...]
+    oracle: str
+    n_rounds: int
+    batch_size: int
+    n_seeds: int = 1
+
+    def settings(self, acquisition: str) -> LoopSettings:
+        """Settings of a loop; raises InputError for a word that means nothing."""
+        if self.oracle not in ORACLES:
+            raise InputError(f"oracle {self.oracle!r}: expected one of {', '.join(ORACLES)}")
+        return LoopSettings(acquisition, ORACLES[self.oracle], self.n_rounds, self.batch_size)
 
 
-def simulate_labelling(config: RunConfig, settings: LoopSettings, to: Path) -> Iterator[str]:
-    """Run the loop and give a line for each round; the table is written at the end, to a file that is not there yet."""
-    if to.exists():
-        raise InputError(f"{to}: exists already, expected a new file")
+def make_loops(acquisitions: Sequence[str], oracle: str, n_rounds: int, batch_size: int, n_seeds: int) -> Loops:
+    """Loops from the command's words, those at random among them, with which all are compared; raises InputError."""
+    loops = Loops(tuple(dict.fromkeys([RANDOM, *acquisitions])), oracle, n_rounds, batch_size, n_seeds)
+    for name in loops.acquisitions:
+        loops.settings(name)
+    return loops
+
+
+def simulate_labelling(config: RunConfig, loops: Loops, output: Path) -> Iterator[str]:
+    """Run the loops and give a line for each round; one that is done already is not repeated.
+
+    Each table is written when its loop has ended, so that an interrupted command loses one loop at most.
+    """
     dataset = demo_dataset(config.difficulty) if config.data is None else load_dataset(config.data)
-    question = start_loop(dataset, config, SilentProgress())
-    yield f"{len(question.scored)} peaks with a truth score the loop; nobody is asked about their compounds"
-    yield _HEAD
-    rounds = []
-    for found in run_loop(question, make_refit(question, config), settings, config.seed):
-        rounds.append(found)
-        yield _line(found)
-    with written_whole(to) as path:
-        pd.DataFrame([asdict(found) for found in rounds]).to_csv(path, index=False)
-    yield f"File: {to}"
+    folder = learning_folder(output, dataset.dataset_hash)
+    for seed in range(config.seed, config.seed + loops.n_seeds):
+        seeded = config.model_copy(update={"seed": seed})
+        files = {name: folder / _file_name(seeded, loops, name) for name in loops.acquisitions}
+        missing = [name for name, file in files.items() if n_rounds_of(file) < loops.n_rounds]
+        if missing:
+            question = start_loop(dataset, seeded, SilentProgress())
+            refit = make_refit(question, seeded)
+            yield f"Seed {seed}: {len(question.scored)} peaks score; nobody is asked about their compounds"
+        for name in missing:
+            yield f"{name}\n{_HEAD}"
+            rounds = []
+            for found in run_loop(question, refit, loops.settings(name), seed):
+                rounds.append(found)
+                yield _line(found)
+            _write(rounds, _about(dataset, seeded, loops, name), files[name])
+    yield f"Tables: {folder}; the Label page draws them"
+
+
+def _file_name(config: RunConfig, loops: Loops, acquisition: str) -> str:
+    return f"{config.model}-{acquisition}-{loops.oracle}-{loops.batch_size}-{config.seed}.csv"
+
+
+def _about(dataset: Dataset, config: RunConfig, loops: Loops, acquisition: str) -> tuple[str | int, ...]:
+    """ABOUT of a loop."""
+    what = (dataset.name, dataset.dataset_hash, config.model, acquisition, loops.oracle)
+    return (*what, loops.batch_size, config.seed)
+
+
+def _write(rounds: Sequence[Round], about: tuple[str | int, ...], file: Path) -> None:
+    common = dict(zip(ABOUT, about, strict=True))
+    with written_whole(file) as temporary:
+        pd.DataFrame([{**common, **asdict(found)} for found in rounds]).to_csv(temporary, index=False)
 
 
 def _line(found: Round) -> str:

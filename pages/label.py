@@ -18,6 +18,7 @@ from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
 from pages.shared.effect import learn_beside, newest_refit, read_ahead, show_call_now, show_effect, update_of
 from pages.shared.guard import annotator, begin, recall_name
+from pages.shared.learning import show_learning
 from pages.shared.peak import CANDIDATE, show_evidence
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
 
@@ -149,6 +150,7 @@ def show() -> None:
     desk = open_run_desk(run)
     _show_desk(run, desk, who, order or "entropy")
     show_effect(run, desk, hidden_peaks(run, desk, who[0]))
+    show_learning(run)
     read_ahead(run)
 
 

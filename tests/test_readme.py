@@ -34,7 +34,7 @@ PAGES = (
     "docs/benchmarks.md",
 )
 LAUNCHERS = {"./scripts/run_training.sh": ["run"], "compassign": []}
-LABEL_FLAGS = frozenset({"--acquisition", "--adduct", "--annotator", "--from", "--oracle", "--to"})
+LABEL_FLAGS = frozenset({"--acquisition", "--adduct", "--annotator", "--from", "--oracle", "--seeds", "--to"})
 IMPORT_FLAGS = frozenset({"--format", "--out", "--rt-unit", "--samples", "--species", "--polarity"})
 EXPORT_FLAGS = frozenset({"--format", "--out", "--table"})
 BENCHMARK_FLAGS = frozenset({"--fast", "--rows", "--models"})

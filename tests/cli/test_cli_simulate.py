@@ -1,33 +1,36 @@
-"""`compassign simulate` writes one row a round, and refuses words that it does not know."""
+"""`compassign simulate` keeps a table of every loop where the Label page finds it, and refuses unknown words."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from compassign.cli import app
+from compassign.data.load import load_dataset
+from compassign.queries.learning import read_learning
+
+pytest_plugins = ["example_runs"]
 
 
-def simulate(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "compassign.cli", "simulate", "--to", "rounds.csv", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def test_loops_are_kept_and_not_repeated(tmp_path: Path, example_data: Path) -> None:
+    quick = ["--data", str(example_data), "--model", "lookup", "--batch", "3", "--acquisition", "margin"]
+    words = ["simulate", *quick, "--rounds", "2", "--seeds", "2", "--output", str(tmp_path)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    (found,) = read_learning(tmp_path, load_dataset(example_data).dataset_hash).values()
+    loops = found.table.groupby(["acquisition", "seed"])["n_asked"].agg(list)
+    assert loops.to_dict() == {(name, seed): [0, 3, 6] for name in ("margin", "random") for seed in (0, 1)}
+    assert found.table["log_loss"].notna().all()
+    files = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.csv")}
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert files == {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.csv")}
 
 
-def test_the_rounds_are_written(tmp_path: Path) -> None:
-    quick = ("--difficulty", "easy", "--model", "lookup", "--rounds", "2", "--batch", "3")
-    done = simulate(*quick, folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    table = pd.read_csv(tmp_path / "rounds.csv")
-    assert table["n_asked"].tolist() == [0, 3, 6]
-    assert table["log_loss"].notna().all()
-    again = simulate(*quick, folder=tmp_path)
-    assert again.returncode == 2
-    assert "exists already" in again.stderr
-
-
-def test_an_unknown_annotator_is_told_the_known_ones(tmp_path: Path) -> None:
-    done = simulate("--oracle", "wizard", folder=tmp_path)
-    assert done.returncode == 2
-    assert "isomer-confusing" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(("flag", "expected"), [("--oracle", "isomer-confusing"), ("--acquisition", "entropy")])
+def test_an_unknown_word_is_answered_with_the_known_ones(tmp_path: Path, flag: str, expected: str) -> None:
+    done = CliRunner().invoke(app, ["simulate", flag, "wizard", "--output", str(tmp_path)])
+    assert done.exit_code == 2
+    assert expected in done.output
+    assert list(tmp_path.iterdir()) == []

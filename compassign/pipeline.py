@@ -32,6 +32,7 @@ from compassign.posterior.responsibilities import mean_probabilities, summarise
 from compassign.posterior.trace import TraceLayout, TraceWriter, write_rt_trace
 from compassign.progress import Progress
 from compassign.question import Question, ask
+from compassign.reliabilities import ANNOTATORS_NAME, annotators_table, certain, describe
 from compassign.results import (
     candidates_table,
     compounds_table,
@@ -71,7 +72,7 @@ def decide_again(visible: Dataset, config: RunConfig, progress: Progress) -> Rep
 
     visible : its labels are those that the fit sees. Responsibilities are not judged, parameters are.
     """
-    rt_stage = run_rt_stage(visible, config.sampler, config.seed, progress)
+    rt_stage = run_rt_stage(certain(visible, config), config.sampler, config.seed, progress)
     question = ask(visible, rt_stage.predictions, frozenset(), config, progress)
     fitted = fit(question.problem, config, progress)
     predictions, _ = score_fit(question, mean_probabilities(fitted.source), config.alpha)
@@ -90,7 +91,7 @@ def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
             progress.warn(message)
         visible = replace(seen.dataset, labels=seen.split.labels)
     with progress.stage("retention times"):
-        rt_stage = run_rt_stage(visible, config.sampler, config.seed, progress)
+        rt_stage = run_rt_stage(certain(visible, config), config.sampler, config.seed, progress)
         for message in rt_stage.warnings:
             progress.warn(message)
     with progress.stage("candidates"):
@@ -178,6 +179,9 @@ def _write_results(
     hashes = {name: getattr(dataset, name) for name in ("dataset_hash", "labels_hash", "truth_hash")}
     write_json(hashes, output.folder / "run.json")  # the command adds the configuration and how it was started
     _write_checks(question, fitted, output)
+    annotators = annotators_table(question.annotations, question.problem, fitted.draws.flat() if fitted.draws else None)
+    if len(annotators):
+        write_csv(annotators, output.folder / ANNOTATORS_NAME)
     sensitivity = _sensitivity(question, fitted, config, metrics)
     audit = estimate_audit(dataset.audit, called_by(predictions, question.problem.is_labelled))
     document = {
@@ -202,7 +206,7 @@ def _write_results(
     }
     write_json(document, output.folder / "assignment_metrics.json")
     numbers = headline(metrics)
-    notes = (*verdict.reasons, *_describe(sensitivity))
+    notes = (*verdict.reasons, *_describe(sensitivity), *describe(annotators))
     return RunSummary(verdict.verdict, {name: numbers[name] for name in HEADLINE}, notes)
 
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from compassign.candidates import Candidates, RtPredictions, Windows, add_labelled, build_candidates
 from compassign.config import RunConfig
+from compassign.data.annotators import Annotations
 from compassign.data.dataset import Dataset
 from compassign.models.problem import AssignmentProblem, build_problem, clamped_calibrants
 from compassign.progress import Progress
+from compassign.reliabilities import certain, heard, named_in_doubt, with_said
 from compassign.spectra.evidence import SpectralEvidence, find_spectral_evidence
 from compassign.units import BoolArray, IntArray
 
@@ -22,7 +24,7 @@ class Question:
     """What is asked of every model alike: the same candidates, labels and scored peaks.
 
     dataset : its `labels` are those that the fit sees, clamped calibrants included. scored : ids of the peaks that
-    score it.
+    score it. annotations : who labelled, and what of it is a statement of the problem in place of a label.
     calibrants : ids of the peaks that trained the RT stage. spectra : what the dataset's spectra say; None without.
     """
 
@@ -31,6 +33,7 @@ class Question:
     problem: AssignmentProblem
     scored: frozenset[str]
     calibrants: frozenset[str]
+    annotations: Annotations = Annotations()
     spectra: SpectralEvidence | None = None
 
     @property
@@ -54,12 +57,14 @@ def ask(
 
     dataset : its labels are those that the fit may see.
     """
+    annotations, dataset = heard(dataset, config), certain(dataset, config)
     windows = Windows(config.mass_window_ppm, config.rt_window_sd, config.adducts)
     candidates = build_candidates(dataset, predictions, windows)
     found = clamped_calibrants(dataset, candidates)
     clamped = {peak_id: answer for peak_id, answer in found.items() if peak_id not in dataset.labels}
     labelled = replace(dataset, labels={**clamped, **dataset.labels})
-    candidates, messages = add_labelled(candidates, labelled, predictions)
+    named = replace(labelled, labels={**named_in_doubt(annotations), **labelled.labels})
+    candidates, messages = add_labelled(candidates, named, predictions)
     for message in messages[:N_SHOWN]:
         progress.warn(message)
     if messages[N_SHOWN:]:
@@ -67,6 +72,10 @@ def ask(
     if not candidates.compound.size:
         progress.warn("no peak has a candidate in the library: every peak is null. Do polarity, masses and units fit?")
     problem = build_problem(labelled, candidates, predictions, config.unlisted_share)
+    if config.upstream_adducts == "ignore":
+        problem = replace(problem, upstream=None)
+    if annotations.doubted:
+        problem = with_said(problem, labelled, annotations)
     spectra = find_spectral_evidence(labelled, candidates)
     if spectra is not None:
         for message in spectra.found():
@@ -74,4 +83,4 @@ def ask(
         for message in spectra.not_used():
             progress.warn(message)
         problem = replace(problem, spectra_log_ratio=spectra.log_ratio)
-    return Question(labelled, candidates, problem, scored - clamped.keys(), frozenset(clamped), spectra)
+    return Question(labelled, candidates, problem, scored - clamped.keys(), frozenset(clamped), annotations, spectra)

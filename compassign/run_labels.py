@@ -68,8 +68,10 @@ def rows_now(output: Path, config: RunConfig) -> pd.DataFrame:
 
 
 def current_rows(events: Sequence[LabelEvent]) -> pd.DataFrame:
-    """What counts after a dataset's events, as `stored_rows` has it."""
-    return stored_rows(fold(events).counting())
+    """What stands after a dataset's events, as `stored_rows` has it: answers, and what settled some of them."""
+    state = fold(events)
+    said = [event for by in state.answers.values() for event in by.values()]
+    return stored_rows([*said, *state.adjudicated.values()])
 
 
 def frozen_rows(results: Path) -> pd.DataFrame | None:

@@ -106,7 +106,7 @@ def _show_question(asking: Asking, peak_id: str, why: str) -> None:
         _show_heading(detail, why)
     if question.is_prelabel_visible:
         show_call_now(asking.run, asking.update, peak_id)
-        show_evidence(peak_id, detail)
+        show_evidence(asking.run, peak_id, detail)
     else:
         _show_blind(detail)
     ask_about(pad)

@@ -52,6 +52,7 @@ LAYERS = {
     "compassign.run_labels": 5,
     "compassign.cli_label": 5,
     "compassign.refits": 5,
+    "compassign.reliabilities": 5,
     "compassign.refitting": 5,
     "compassign.repeat": 5,
     "compassign.warm": 1,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compassign.audit.intervals import share_of
+from compassign.data.answers import parse_cells
 from compassign.data.dataset import Answers, Dataset
 from compassign.decisions.fdr import Decisions, accepted_at
 from compassign.errors import InputError
@@ -97,13 +98,15 @@ def withhold(dataset: Dataset, rng: np.random.Generator) -> Iterator[Part]:
 def _without(dataset: Dataset, names: frozenset[str]) -> Dataset:
     """The dataset as if nobody had ever known of these compounds."""
     compounds, calibrants, rows = dataset.compounds, dataset.calibrants, dataset.label_rows
+    said = parse_cells(rows["compound_id"].tolist()) if len(rows) else []
+    is_named = np.array([bool(options & names) for options in said], dtype=np.bool_)
     labels: Answers = {peak_id: answer for peak_id, answer in dataset.labels.items() if not answer & names}
     return replace(
         dataset,
         compounds=compounds[~compounds["compound_id"].isin(names)].reset_index(drop=True),
         calibrants=calibrants[~calibrants["compound_id"].isin(names)].reset_index(drop=True),
         labels=labels,
-        label_rows=rows[rows["peak_id"].isin(labels)].reset_index(drop=True) if len(rows) else rows,
+        label_rows=rows[~rows["peak_id"].isin(rows["peak_id"][is_named])].reset_index(drop=True) if len(rows) else rows,
         truth=None,
     )
 

@@ -12,6 +12,7 @@ from compassign.data.raw import Findings, RawTable, cell_messages, list_some
 from compassign.tables import OPTION_SEPARATOR
 
 NULL: frozenset[str] = frozenset()  # nothing in the library
+_UNLESS = ", unless the model learns who is right"
 
 
 def parse_options(cell: str) -> frozenset[str]:
@@ -78,9 +79,13 @@ def combine_labels(file: str, frame: pd.DataFrame) -> tuple[Answers, Findings]:
             widened.append(peak_id)
     warnings = []
     if widened:
-        warnings.append(f"{file}: the rows of {list_some(widened)} disagree; any of the compounds named is allowed")
+        warnings.append(
+            f"{file}: the rows of {list_some(widened)} disagree; any of the compounds named is allowed{_UNLESS}"
+        )
     if dropped:
-        warnings.append(f"{file}: the rows of {list_some(dropped)} disagree on null or compound; not used as labels")
+        warnings.append(
+            f"{file}: the rows of {list_some(dropped)} disagree on null or compound; not used as labels{_UNLESS}"
+        )
     return combined, Findings(warnings=tuple(warnings))
 
 

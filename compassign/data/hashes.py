@@ -96,7 +96,7 @@ def hash_label_rows(rows: pd.DataFrame) -> str:
     """SHA-256 hex digest of labels: every row's peak_id, compound_id (`A;B` in any order), annotator, confidence.
 
     Purposes and what goes with them count only where a row has another than `free`, which is what labels without a
-    purpose are.
+    purpose are, and how rows stand only where some were settled.
     """
     options = [sorted(named) for named in parse_cells(rows["compound_id"].tolist())]
     confidence = [_confidence(cell) for cell in rows["confidence"].tolist()]
@@ -105,6 +105,8 @@ def hash_label_rows(rows: pd.DataFrame) -> str:
     if any(purpose != FREE for purpose in purposes):
         probability = [None if math.isnan(value) else f"{value:.9e}" for value in rows["inclusion_prob"].tolist()]
         columns += [purposes, probability, rows["skipped"].tolist()]
+    if "standing" in rows and rows["standing"].any():
+        columns.append(rows["standing"].tolist())
     return _digest({"labels": sorted(zip(*columns, strict=True), key=lambda row: [str(cell) for cell in row])})
 
 

@@ -20,7 +20,7 @@ from compassign.data.meta import META_FILE, meta_polarity, meta_texts, species_c
 from compassign.data.peaks import complete_peaks
 from compassign.data.raw import Findings, RawTable, list_some
 from compassign.data.read import from_frame, read_csv, read_parquet, read_toml
-from compassign.data.stored_labels import merge_labels
+from compassign.data.stored_labels import OVERRULED, merge_labels
 from compassign.errors import InputError, Place, Problem
 from compassign.tables import FREE, REQUIRED_TABLES, TABLE_NAMES, empty_table
 
@@ -183,10 +183,10 @@ def _convert(table: str, raw: RawTable) -> tuple[pd.DataFrame | None, Findings]:
 def _with_stored(
     stored: pd.DataFrame | None, frames: dict[str, pd.DataFrame]
 ) -> tuple[dict[str, pd.DataFrame], Findings]:
-    """The tables with the labels of the store beside those of labels.csv."""
+    """The tables with the labels of the store beside those of labels.csv, and how each label stands."""
+    rows = frames.get("labels", empty_table("labels")).assign(standing="")
     if stored is None or not len(stored):
-        return frames, Findings()
-    rows = frames.get("labels", empty_table("labels"))
+        return ({**frames, "labels": rows} if len(rows) else frames), Findings()
     merged, warnings = merge_labels(rows, stored, frames["peaks"], frames["compounds"])
     return {**frames, "labels": merged}, Findings(warnings=warnings)
 
@@ -198,6 +198,7 @@ def _labels(raws: Mapping[str, RawTable], frames: Mapping[str, pd.DataFrame]) ->
     if "labels" not in frames:
         return {}, AuditLabels(), Findings()
     file, rows = raws["labels"].file if "labels" in raws else "stored labels", frames["labels"]
+    rows = rows[rows["standing"] != OVERRULED]
     audited = rows[is_audit(rows)]
     labels, findings = combine_labels(file, rows[~is_audit(rows)])
     answers, audit_findings = combine_labels(file, audited[audited["skipped"] == ""])

@@ -51,7 +51,8 @@ def split_labels(dataset: Dataset, fraction: float, seed: int) -> Split:
             f"label fraction: found {fraction}, but the dataset has no truth to draw labels from; expected 0"
         )
     truth = dict(dataset.truth or {})
-    unlabelled = {peak_id: truth[peak_id] for peak_id in sorted(truth) if peak_id not in dataset.labels}
+    labelled = {*dataset.labels, *dataset.label_rows.get("peak_id", ())}
+    unlabelled = {peak_id: truth[peak_id] for peak_id in sorted(truth) if peak_id not in labelled}
     audited = frozenset(dataset.peaks["peak_id"].iloc[dataset.audit.peak])
     nulls = [[peak_id] for peak_id, options in unlabelled.items() if not options and peak_id not in audited]
     groups = _group_by_compound({peak_id: options for peak_id, options in unlabelled.items() if options})

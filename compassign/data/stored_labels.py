@@ -19,6 +19,8 @@ MATCH_RT_MIN = 0.2  # as far as another peak picking of the same data moves an a
 CLEARLY = 2.0  # the next peak must be so much farther for the nearest to be the one that was labelled
 EXPORT_COLUMNS = (*contract_columns("labels"), "identification_level", "note")
 STORED_COLUMNS = (*EXPORT_COLUMNS, "kind", "is_adjudication", "injection", "mz", "rt_min", "event")
+SETTLED, OVERRULED = "settled", "overruled"
+"""How a row stands: it settles what annotators disagree about, or is theirs and counts no more; "" for all others."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,21 @@ def stored_rows(events: Sequence[LabelEvent]) -> pd.DataFrame:
 
 def export_rows(stored: pd.DataFrame) -> pd.DataFrame:
     """The rows that can stand in labels.csv: what fits learn from, and the audit with its skipped peaks."""
-    kept = stored["kind"].isin(TRAINING) | (stored["purpose"] == AUDIT)
+    kept = _is_sayable(stored) & (_standing(stored) != OVERRULED)
     return stored.loc[kept, list(EXPORT_COLUMNS)].reset_index(drop=True)
+
+
+def _is_sayable(stored: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows labels.csv has words for."""
+    return stored["kind"].isin(TRAINING) | (stored["purpose"] == AUDIT)
+
+
+def _standing(stored: pd.DataFrame) -> pd.Series[str]:
+    """How each row stands, by what else is stored about its peak."""
+    is_final = stored["is_adjudication"].astype(bool)
+    is_settled = stored["peak_id"].isin(stored.loc[is_final, "peak_id"])
+    standing = pd.Series("", index=stored.index, dtype="str")
+    return standing.mask(is_settled, OVERRULED).mask(is_final, SETTLED)
 
 
 def merge_labels(
@@ -90,22 +105,26 @@ def merge_labels(
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The rows of labels.csv and of the store together, and what there is to say about it.
 
-    rows : with every contract column. stored : of `stored_rows`. What an annotator says in the store takes the place of
-    what the file says of the same peak under the same name, and an adjudication that of all rows about the peak.
+    rows : with every contract column and `standing`. stored : of `stored_rows`. What an annotator says in the store
+    takes the place of what the file says of the same peak under the same name, and an adjudication that of all rows
+    about the peak, which stay as overruled: column `standing`.
     """
     match = match_labels(stored, peaks)
     found = [name is not None for name in match.peak_id]
     here = stored.assign(peak_id=[name or "" for name in match.peak_id])[found]
-    settled = set(here.loc[here["is_adjudication"].astype(bool), "peak_id"])
-    answered = set(zip(here["peak_id"], here["annotator"], strict=True))
-    own = zip(rows["peak_id"].tolist(), rows["annotator"].tolist(), strict=True)
-    kept = [peak_id not in settled and (peak_id, annotator) not in answered for peak_id, annotator in own]
-    added, gone = _in_library(export_rows(here), frozenset(compounds["compound_id"].tolist()))
+    here = here.assign(standing=_standing(here))
+    settled = here.loc[here["standing"] == SETTLED, "peak_id"]
+    own = here[here["standing"] != SETTLED]
+    answered = set(zip(own["peak_id"], own["annotator"], strict=True))
+    of_file = zip(rows["peak_id"].tolist(), rows["annotator"].tolist(), strict=True)
+    kept = rows[np.array([answer not in answered for answer in of_file], dtype=bool)]
+    kept = kept.assign(standing=kept["standing"].mask(kept["peak_id"].isin(settled), OVERRULED))
+    added, gone = _in_library(here[_is_sayable(here)], frozenset(compounds["compound_id"].tolist()))
     warnings = match.report()
     if gone:
         warnings.append(f"stored labels: those of {list_some(gone)} name compounds that the library lacks; not used")
-    added = added[list(contract_columns("labels"))]
-    return pd.concat([rows[np.array(kept, dtype=bool)], added], ignore_index=True), tuple(warnings)
+    added = added[[*contract_columns("labels"), "standing"]]
+    return pd.concat([kept, added], ignore_index=True), tuple(warnings)
 
 
 def _in_library(rows: pd.DataFrame, library: frozenset[str]) -> tuple[pd.DataFrame, list[str]]:

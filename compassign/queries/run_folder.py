@@ -40,7 +40,7 @@ _CANDIDATE_COLUMNS = (
     *("peak_id", "compound_id", "adduct", "probability", "hdi_low", "hdi_high", "ppm_error", "rt_z"),
     "probability_unlisted",
 )
-_FROM_DATASET = ("mz", "rt_min", "intensity", "injection", "polarity")
+_FROM_DATASET = ("mz", "rt_min", "intensity", "injection", "polarity", "isotope_group", "isotope_index")
 _COMPOUND_COLUMNS = ("name", "formula", "exact_mass", "inchikey", "smiles")
 _CHECK_COLUMNS = (
     *("observable", "statistic", "group", "observed"),
@@ -54,7 +54,7 @@ class Run:
 
     record, metrics : `run.json` and `assignment_metrics.json`.
     peaks : one row a peak, index 0..n-1: the columns of `peak_assignments.csv`, then mz, rt_min, intensity (NaN where
-        the dataset is gone), injection, polarity (str, "" likewise).
+        the dataset is gone), injection, polarity, isotope_group (str, "" likewise), isotope_index (int64, 0 likewise).
     candidates : the rows of `candidates.csv`; those of peak i are `offsets[i]:offsets[i + 1]`, its null first.
     offsets : (n_peaks + 1,).
     compounds : index compound_id; name, formula, exact_mass (Da), inchikey, smiles; without rows where the dataset is
@@ -192,7 +192,8 @@ def _load(config: RunConfig) -> Dataset:
 def _joined(peaks: pd.DataFrame, dataset: Dataset | None) -> pd.DataFrame:
     """Assignments with what the dataset says of each peak, in the order of the assignments."""
     if dataset is None:
-        return peaks.assign(mz=np.nan, rt_min=np.nan, intensity=np.nan, injection="", polarity="")
+        nothing: dict[str, float | str] = dict.fromkeys(_FROM_DATASET, "")
+        return peaks.assign(**{**nothing, "mz": np.nan, "rt_min": np.nan, "intensity": np.nan, "isotope_index": 0})
     measured = dataset.peaks.set_index("peak_id")[list(_FROM_DATASET)]
     return peaks.join(measured, on="peak_id")
 

@@ -13,6 +13,7 @@ from compassign.figures.structure import draw_structure
 from compassign.queries.detail import PeakDetail, peak_detail
 from compassign.queries.run_folder import Run
 from pages.shared.figures import on_paper
+from pages.shared.measured import show_measured
 from pages.shared.selection import row_ids, rows_selected
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
 
@@ -42,19 +43,20 @@ def show_peak(run: Run, order: Sequence[str]) -> None:
         complain("This run has no such peak; pick one above.", str(error))
         return
     _show_heading(peak_id, detail)
-    show_evidence(peak_id, detail)
+    show_evidence(run, peak_id, detail)
     _show_neighbours(peak_id, detail)
 
 
 @st.fragment  # another candidate leaves table and figures above as they are
-def show_evidence(peak_id: str, detail: PeakDetail) -> None:
-    """The candidates, and what speaks for the one that is selected."""
+def show_evidence(run: Run, peak_id: str, detail: PeakDetail) -> None:
+    """The candidates, what speaks for the one that is selected, and what was measured beside it."""
     chosen = _show_candidates(peak_id, detail)
     why, structure = st.columns([3, 2], gap="medium")
     with why:
         _show_why(detail, chosen)
     with structure:
         _show_structure(detail, chosen)
+    show_measured(run, detail, chosen)
 
 
 def go_to(peak_id: str) -> None:

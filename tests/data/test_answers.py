@@ -65,8 +65,12 @@ def test_rows_of_several_annotators(tmp_path: Path, rows: str, expected: dict[st
 
 def test_every_statement_is_kept(tmp_path: Path) -> None:
     rows = load_labels(tmp_path, "P1,C1,ann\nP1,C2,bob\nP2,,\n").label_rows
-    assert list(rows.columns) == ["peak_id", "compound_id", "annotator", "confidence"]
-    assert rows.to_numpy().tolist() == [["P1", "C1", "ann", ""], ["P1", "C2", "bob", ""], ["P2", "", "", ""]]
+    assert list(rows.columns) == ["peak_id", "compound_id", "annotator", "confidence", "standing"]
+    assert rows.to_numpy().tolist() == [
+        ["P1", "C1", "ann", "", ""],
+        ["P1", "C2", "bob", "", ""],
+        ["P2", "", "", "", ""],
+    ]
 
 
 def test_truth_keeps_what_the_library_has(tmp_path: Path) -> None:

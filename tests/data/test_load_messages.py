@@ -426,8 +426,8 @@ WARNED: dict[str, tuple[Files, tuple[str, ...]]] = {
     "labels disagree on null": (
         {"labels.csv": "peak_id,compound_id\nP1,C1\nP1,\n"},
         (
-            "labels.csv: the rows of 'P1' disagree on null or compound; not used as labels, unless the model learns who "
-            "is right",
+            "labels.csv: the rows of 'P1' disagree on null or compound; not used as labels, unless the model learns "
+            "who is right",
         ),
     ),
     "truth outside the library": (

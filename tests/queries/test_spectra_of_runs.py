@@ -1,0 +1,131 @@
+"""What a run keeps of its spectra, and what screens say of one peak's."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from compassign.errors import InputError
+from compassign.peak_spectra import read_peak_spectra
+from compassign.queries.detail import peak_detail
+from compassign.queries.run_folder import Run, load_run
+from compassign.queries.spectra import AROUND_MIN, eluting, isotopes, mirror
+
+pytest_plugins = ["example_runs", "spectra_runs"]
+
+
+def mz_of(run: Run, peak_id: str, compound_id: str) -> float:
+    shown = peak_detail(run, peak_id).candidates
+    return float(shown[shown["compound_id"] == compound_id]["mz_theoretical"].iloc[0])
+
+
+def test_the_run_says_which_spectrum_each_peak_has(measured_folder: Path) -> None:
+    table = pd.read_csv(measured_folder / "results" / "spectra.csv")
+    assert table["peak_id"].tolist() == [f"P{i:03d}" for i in range(24) if i != 1]  # whose m/z was changed
+    assert set(table["matched_by"]) == {"m/z and RT"}
+    assert table["spectrum"].tolist() == [f"scan {peak_id.lstrip('P0') or 0}" for peak_id in table["peak_id"]]
+
+
+def test_the_evidence_is_a_column_and_the_true_isomer_gains(measured_run: Run) -> None:
+    assert "spectra" in measured_run.terms
+    slots = measured_run.candidates
+    is_true = slots["compound_id"].str[1:] == slots["peak_id"].str[1:]
+    gained = slots["evidence_spectra"]
+    assert gained[is_true].median() > 1.5
+    assert gained[~is_true & (slots["compound_id"] != "")].median() < -0.5
+    assert gained[slots["peak_id"] == "P001"].dropna().eq(0.0).all()  # it has no spectrum
+
+
+def test_a_run_without_spectra_keeps_none(prior_folder: Path, prior_run: Run) -> None:
+    assert not list((prior_folder / "results").glob("spectra*"))
+    assert "spectra" not in prior_run.terms
+    assert mirror(prior_run, "p00", "leu", 132.1) is None
+    assert eluting(prior_run, "p00", "leu") is None
+    assert isotopes(prior_run, "p00", "C6H13NO2", "[M+H]+") is None
+
+
+def test_mirror_of_the_true_compound_and_of_its_isomer(measured_run: Run) -> None:
+    true = mirror(measured_run, "P004", "C004", mz_of(measured_run, "P004", "C004"))
+    other = mirror(measured_run, "P004", "C005", mz_of(measured_run, "P004", "C005"))
+    assert true is not None
+    assert other is not None
+    assert true.similarity > other.similarity + 0.1
+    assert true.n_references == 2
+    assert true.peak["height"].max() == 100.0
+    assert true.reference_name == "name 4"
+    assert true.peak["is_matched"].sum() > other.peak["is_matched"].sum()
+    matched = true.peak[true.peak["is_matched"]]["mz"].to_numpy()
+    away = np.abs(matched[:, None] - true.reference["mz"].to_numpy()).min(axis=1)
+    assert (away <= 0.02).all()
+
+
+def test_mirror_without_a_spectrum_of_the_ion_or_of_the_peak(measured_run: Run) -> None:
+    sodium = mirror(measured_run, "P004", "C004", mz_of(measured_run, "P004", "C004") + 21.98)
+    null = mirror(measured_run, "P004", "", float("nan"))
+    for found in (sodium, null):
+        assert found is not None
+        assert (len(found.reference), found.n_references, found.reference_name) == (0, 0, "")
+        assert not found.peak["is_matched"].any()
+    assert mirror(measured_run, "P001", "C001", mz_of(measured_run, "P001", "C001")) is None
+
+
+def test_a_damaged_file_of_spectra_is_named(measured_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(measured_folder / "results", tmp_path / "results")
+    (tmp_path / "results" / "spectra.npz").write_bytes(b"no zip")
+    with pytest.raises(InputError, match=r"spectra\.npz: not the spectra that a run writes"):
+        read_peak_spectra(tmp_path / "results", "P004", "C004")
+
+
+def test_the_ion_over_time_peaks_where_the_peak_is(measured_run: Run) -> None:
+    found = eluting(measured_run, "P005", "C005")
+    assert found is not None
+    ((name, trace),) = found.traces.items()
+    assert name == "spectra"
+    assert np.abs(trace.rt_min - found.rt_min).max() <= AROUND_MIN
+    is_own = np.abs(trace.rt_min - found.rt_min) < 0.15  # its isomer elutes 0.3 min before
+    assert trace.rt_min[is_own][trace.intensity[is_own].argmax()] == pytest.approx(found.rt_min, abs=0.021)
+    assert trace.intensity[is_own].max() == pytest.approx(measured_run.peaks["intensity"][5], rel=0.1)
+
+
+def test_the_band_is_the_prediction_of_the_candidate(measured_run: Run) -> None:
+    found = eluting(measured_run, "P005", "C005")
+    assert found is not None
+    assert found.predicted_min is not None
+    low, high = found.predicted_min
+    assert (low + high) / 2.0 == pytest.approx(measured_run.peaks["rt_min"][5] + 0.1)
+    assert 2.0 * 2.132 * 0.2 < high - low < 2.0 * 2.132 * 0.3  # 90 % of Student-t with 4 degrees of freedom
+    null = eluting(measured_run, "P005", "")
+    assert null is not None
+    assert null.predicted_min is None
+
+
+def test_of_a_dataset_that_changed_no_chromatogram_is_shown(measured_run: Run) -> None:
+    assert eluting(replace(measured_run, dataset_problem="it has changed"), "P005", "C005") is None
+
+
+def test_isotopes_against_the_formula(measured_run: Run) -> None:
+    found = isotopes(measured_run, "P001b", "C10H20O5", "[M+H]+")
+    assert found is not None
+    assert found["isotope"].tolist() == [0, 1]
+    assert found["observed"].to_numpy() == pytest.approx([1.0 / 1.12, 0.12 / 1.12], rel=1e-4)
+    assert found["expected"][1] / found["expected"][0] == pytest.approx(0.1126, abs=0.002)
+    unknown = isotopes(measured_run, "P001", "", "")
+    assert unknown is not None
+    assert unknown["expected"].isna().all()
+    assert isotopes(measured_run, "P002", "C10H20O5", "[M+H]+") is None
+
+
+def test_a_run_whose_dataset_is_gone_still_shows_its_spectra(measured_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(measured_folder, tmp_path / "run")
+    record = tmp_path / "run" / "results" / "run.json"
+    record.write_text(record.read_text().replace("/measured", "/elsewhere"))
+    run = load_run(tmp_path / "run")
+    assert run.dataset_problem
+    assert mirror(run, "P004", "C004", 234.0) is not None
+    assert eluting(run, "P004", "C004") is None
+    assert isotopes(run, "P001", "C10H20O5", "[M+H]+") is None

@@ -6,25 +6,30 @@ import io
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pandas as pd
 import pytest
 from output_folders import NOTE, PEAK_IDS, add_run, edit_json, spoil
-from test_pages import OF_RUN, assert_only_text, open_page, shown
+from test_pages import OF_LABELS, OF_RUN, assert_only_text, open_page, shown
 
 from compassign.config import RunConfig
 from compassign.jobs.launcher import enqueue
 from compassign.queries.export import run_files
+from compassign.queries.label_desk import label_queue, source_of
+from compassign.queries.labels import open_desk
 from compassign.queries.run_folder import load_run
 from compassign.store.database import DATABASE_NAME, URL_VARIABLE
+from compassign.store.labels import LabelStore
 from compassign.store.records import Ending
 from compassign.store.runs import RunStore
 
 pytest_plugins = ["example_runs", "app_outputs"]
 
-WITH_RUNS = ("home", "runs", *OF_RUN, "export")
+WITH_RUNS = ("home", "runs", *OF_RUN, *OF_LABELS, "export")
+ANNOTATOR = "**Ada** <i>$x$</i> :red[z]"
 
 
 @pytest.fixture
@@ -41,6 +46,32 @@ def test_hostile_names_stay_text_on_every_page(page: str, workspace: Path, hosti
     add_run(workspace, "1-hostile", hostile_run)
     add_run(workspace, "2-hostile", hostile_run)
     assert_only_text(open_page(page, run="1-hostile"))
+
+
+def test_hostile_names_stay_text_while_one_labels(workspace: Path, hostile_run: Path) -> None:
+    run = load_run(add_run(workspace, "1-hostile", hostile_run))
+    desk = open_desk(LabelStore.open(workspace), workspace, source_of(run))
+    wanted = [peak_id for peak_id in label_queue(run, desk, "entropy") if peak_id in PEAK_IDS]
+    app = open_page("label", **{"as": ANNOTATOR})
+    for peak_id in wanted:
+        desk.store.let_go(desk.key, ANNOTATOR)
+        desk.store.hold(desk.key, [peak_id], ANNOTATOR)
+        app.run()
+        assert app.subheader[0].value.replace("\\", "") == f"Peak {peak_id}"
+        assert_only_text(app)
+    assert wanted
+
+
+def test_hostile_names_stay_text_while_one_settles(workspace: Path, hostile_run: Path) -> None:
+    run = load_run(add_run(workspace, "1-hostile", hostile_run))
+    desk = open_desk(LabelStore.open(workspace), workspace, source_of(run))
+    for name, options in ((ANNOTATOR, ("leu",)), ("@bob", ("ile",))):
+        blank = desk.blank("P <b>9</b>", name, name)
+        desk.store.append(replace(blank, kind="candidate", options=options, note=NOTE))
+    app = open_page("review", run="1-hostile")
+    assert app.dataframe[0].value["annotator"].tolist() == [ANNOTATOR, "@bob"]
+    app.text_input(key="local_name").set_value(ANNOTATOR).run()
+    assert_only_text(app)
 
 
 @pytest.mark.parametrize("peak_id", PEAK_IDS)

@@ -24,6 +24,7 @@ pytest_plugins = ["example_runs", "app_outputs"]
 ROOT = Path(__file__).parents[2]
 PAGES = ("home", "peaks", "calibration", "diagnostics", "compare")
 OF_RUN = PAGES[1:]
+OF_LABELS = ("label", "review")
 RENDERED = ("markdown", "caption", "title", "header", "subheader", "error", "warning", "info", "success")
 TIMEOUT_S = 30.0
 MARKUP = re.compile(r"<[bia]\b[^>\\]*>|(?<!\\)\]\(\s*javascript|(?<!\\)\$|(?<!\\):red\[")
@@ -68,7 +69,7 @@ def test_without_a_run_home_leads_to_a_first_one(tmp_path: Path, monkeypatch: py
     assert_only_text(app)
 
 
-@pytest.mark.parametrize("page", OF_RUN)
+@pytest.mark.parametrize("page", [*OF_RUN, *OF_LABELS])
 def test_without_a_run_every_page_says_how_to_make_one(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,7 +80,7 @@ def test_without_a_run_every_page_says_how_to_make_one(
     assert_only_text(app)
 
 
-@pytest.mark.parametrize("page", OF_RUN)
+@pytest.mark.parametrize("page", [*OF_RUN, *OF_LABELS])
 @pytest.mark.parametrize("run_id", [LOOKUP, PRIOR, GONE, SUSPECT])
 def test_every_page_shows_every_kind_of_run_as_text(page: str, run_id: str) -> None:
     app = open_page(page, run=run_id)
@@ -90,7 +91,7 @@ def test_every_page_shows_every_kind_of_run_as_text(page: str, run_id: str) -> N
     assert ("cannot be read any more" in shown(app)) == (run_id == GONE)
 
 
-@pytest.mark.parametrize("page", OF_RUN)
+@pytest.mark.parametrize("page", [*OF_RUN, *OF_LABELS])
 def test_an_unknown_run_is_named_and_the_newest_offered(page: str) -> None:
     app = open_page(page, run="[x](javascript:alert(1))")
     assert "There is no such run here" in app.error[0].value
@@ -255,7 +256,7 @@ def test_compare_alone_says_how_to_make_another(
     assert "only one complete run" in app.info[0].value
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *OF_LABELS])
 def test_a_configured_login_comes_before_every_page(page: str) -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT_S)
     app.secrets["auth"] = {"client_id": "compassign"}

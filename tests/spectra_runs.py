@@ -21,12 +21,12 @@ PROTON_DA = 1.007276
 
 
 def write_measured_study(folder: Path) -> Path:
-    """`write_study`, in which P000 is C10H20O5 with an isotope peak P000b, and P002 has no formula."""
+    """`write_study`, in which P001 is C10H20O5 with an isotope peak P001b, and no other has a formula."""
     rng = np.random.default_rng(8)
     write_study(folder, rng, 12)
     peaks, compounds = pd.read_csv(folder / "peaks.csv"), pd.read_csv(folder / "compounds.csv")
     compounds["formula"] = ["", FORMULA, *[""] * (len(compounds) - 2)]
-    compounds.loc[1, ["name", "exact_mass"]] = ["<b>glycol</b>", MASS_DA]
+    compounds.loc[1, "name"], compounds.loc[1, "exact_mass"] = "<b>glycol</b>", MASS_DA
     compounds["rt_pred_min"], compounds["rt_pred_sd_min"] = peaks["rt_min"] + 0.1, 0.2
     peaks.loc[1, "mz"] = MASS_DA + PROTON_DA
     isotope = peaks.iloc[[1]].assign(peak_id="P001b", mz=MASS_DA + PROTON_DA + 1.00335)

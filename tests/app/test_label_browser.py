@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from browser_tools import WAIT_MS, opened, serving, settle
 from output_folders import LOOKUP, add_run
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks import browsing
 from compassign.label_events import LabelEvent
 from compassign.store.database import URL_VARIABLE
 from compassign.store.labels import LabelStore
@@ -46,22 +49,37 @@ def press(page: Page, key: str) -> None:
     expect(page.get_by_role("heading", name="Peak ")).not_to_have_text(before, timeout=WAIT_MS)
 
 
+def answer_all(page: Page) -> str:
+    """Twenty answers by keyboard, and a note whose letters answer nothing; the peak that is asked about then."""
+    for key in KEYS:
+        press(page, key)
+    last = asked(page)
+    page.get_by_label("Note").fill("n 1 s u z")
+    page.get_by_label("Note").press("Tab")
+    expect(page.get_by_label("Note")).to_have_value("n 1 s u z")
+    return last
+
+
 @pytest.mark.slow  # starts two servers and a browser
-def test_twenty_answers_by_keyboard_outlive_the_server(browser: Browser, labelled_output: Path) -> None:
-    with serving(labelled_output) as address, opened(browser, f"{address}/label?as=Ada") as page:
-        for key in KEYS:
-            press(page, key)
-        last = asked(page)
-        page.get_by_label("Note").fill("n 1 s u z")
-        page.get_by_label("Note").press("Tab")
-        expect(page.get_by_label("Note")).to_have_value("n 1 s u z")
+def test_twenty_answers_by_keyboard_outlive_a_killed_server(browser: Browser, labelled_output: Path) -> None:
+    with browsing.serving(labelled_output) as server, browsing.window(browser) as (page, problems):
+        page.goto(f"{server.address}/label?as=Ada")
+        last = answer_all(page)
+        assert problems == []
+        os.kill(server.pid, signal.SIGKILL)
     assert [event.kind for event in events(labelled_output)] == [MEANINGS[key] for key in KEYS]
     with serving(labelled_output) as address, opened(browser, f"{address}/label?as=Ada") as page:
         assert asked(page) == last
         page.keyboard.press("n")
         page.keyboard.press("n")  # before the next peak is there
         expect(page.get_by_role("heading", name="Peak ")).not_to_have_text(last, timeout=WAIT_MS)
+        page.reload()
+        mine = asked(page)
         with opened(browser, f"{address}/label?as=Bob") as other:
-            assert asked(other) != asked(page)
+            assert asked(other) != mine
+            press(page, "s")
+            assert asked(page) != asked(other)
+            press(other, "s")
+            assert asked(page) != asked(other)
     said = [event.peak_id for event in events(labelled_output)[len(KEYS) :]]
     assert said.count(last.removeprefix("Peak ")) == 1

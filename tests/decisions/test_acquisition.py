@@ -15,6 +15,7 @@ from compassign.decisions.acquisition import (
     diverse_batch,
     entropy,
     epig,
+    expected_error_reduction,
     expected_false_positives,
     least_confidence,
     margin,
@@ -68,6 +69,37 @@ def test_epig_is_the_mean_information_about_the_other_peaks(draws: OptionDraws) 
     peaks = tables(draws)
     expected = [sum(information(p, q) for q in peaks if q is not p) / (len(peaks) - 1) for p in peaks]
     assert epig(draws) == pytest.approx(expected, abs=1e-12)
+
+
+def right_and_accepted(peaks: list[list[float]]) -> float:
+    """Expected number of right assignments among those accepted at 5 %, from mean probabilities with the null first."""
+    pep = sorted(1 - max(peak) for peak in peaks if max(peak) > peak[0])
+    n = max((k for k in range(len(pep) + 1) if sum(pep[:k]) <= 0.05 * k), default=0)
+    return n - sum(pep[:n])
+
+
+def test_error_reduction_is_what_each_answer_would_let_accept() -> None:
+    rng = np.random.default_rng(8)
+    strong = np.array([[0.01, 0.99], [0.1, 0.9], [0.3, 0.7]])  # of the null and a compound, by draw
+    parts = [strong, strong[::-1] * 0.6 + 0.2, rng.dirichlet([1.0, 2.0, 3.0], size=3), np.ones((3, 1))]
+    draws = OptionDraws(np.array([0, 2, 4, 7, 8]), np.concatenate(parts, axis=1))
+    peaks, expected = tables(draws), []
+    now = right_and_accepted([[sum(c) / 3 for c in zip(*peak, strict=True)] for peak in peaks])
+    for asked, answers in enumerate(peaks):
+        total = 0.0
+        for k in range(len(answers[0])):
+            weight = [draw[k] for draw in answers]
+            after = [
+                [
+                    sum(w * x for w, x in zip(weight, column, strict=True)) / sum(weight)
+                    for column in zip(*p, strict=True)
+                ]
+                for p in peaks[:asked] + peaks[asked + 1 :]
+            ]
+            total += sum(weight) / 3 * (right_and_accepted(after) + (k > 0))
+        expected.append(max(total - now, 0.0))
+    assert expected_error_reduction(draws) == pytest.approx(expected)
+    assert expected[0] > 0.0
 
 
 def test_doubt_that_no_parameter_explains_is_worth_nothing_to_bald_and_epig() -> None:

@@ -34,6 +34,7 @@ FLAGS = {
     "mass_window_ppm": "--mass-window",
     "rt_window_sd": "--rt-window",
     "adducts": "--adducts",
+    "upstream_adducts": "--upstream-adducts",
     "alpha": "--alpha",
     "max_r_mb": "--max-r-mb",
 }
@@ -82,6 +83,7 @@ class RunOptions:
     mass_window: Annotated[float | None, _option("mass_window_ppm", metavar="PPM")] = None
     rt_window: Annotated[float | None, _option("rt_window_sd", metavar="SD")] = None
     adducts: Annotated[str | None, _option("adducts", metavar="LIST")] = None
+    upstream_adducts: Annotated[Literal["use", "ignore"] | None, _option("upstream_adducts")] = None
     alpha: Annotated[float | None, _option("alpha", metavar="X")] = None
     max_r_mb: Annotated[int | None, _option("max_r_mb", metavar="MB")] = None
 

@@ -145,6 +145,11 @@ class RunConfig(BaseModel):
         default=None,
         description="Adducts to consider, such as [M+H]+,[M+Na]+. The common ones of each polarity unless given.",
     )
+    upstream_adducts: Literal["use", "ignore"] = Field(
+        default="use",
+        description="What the column adduct of the peak table, which other programs fill, is to the main model. use: "
+        "evidence, as far as such adducts prove right in these data. ignore: nothing.",
+    )
     alpha: float = Field(
         default=0.05,
         gt=0.0,

@@ -22,6 +22,7 @@ from compassign.models.terms.family import Company
 from compassign.models.terms.mass import Mass
 from compassign.models.terms.presence import Presence
 from compassign.models.terms.retention import Retention
+from compassign.models.terms.upstream import UpstreamAdduct
 from compassign.units import FloatArray
 
 ANNOTATORS = ("ada", "bo", "cy")
@@ -74,7 +75,9 @@ TERMS: Mapping[str, GenerativeTerms] = {
     "retention": GenerativeTerms(Presence(), Mass(), (Retention(),), Company()),
     "neither": GenerativeTerms(Presence(), Mass(), ()),
     "custom": GenerativeTerms(Presence(), Mass(), (Slope("charm"),)),
-    "all": GenerativeTerms(Presence(), Mass(), (Slope("charm"), Retention(), Slope("luck", 0.3)), Company()),
+    "all": GenerativeTerms(
+        Presence(), Mass(), (Slope("charm"), Retention(), Slope("luck", 0.3)), Company(), UpstreamAdduct()
+    ),
 }
 
 

@@ -101,6 +101,16 @@ def test_a_label_outranks_a_calibrant_and_sets_are_not_known() -> None:
     assert "'p5' is labelled 'caf', which is outside its windows" in progress.warnings[0]
 
 
+def test_adducts_of_the_table_can_be_ignored() -> None:
+    data = dataset(peaks=PEAKS.assign(adduct=["[M+H]+", "", "", "[M+Na]+", ""]))
+    asked = question(data)
+    assert sorted(set(asked.problem.stated_adducts.tolist())) == [0, 1, 2]
+    ignoring = RunConfig(upstream_adducts="ignore")
+    other = ask(data, predicted(data), frozenset(), ignoring, SilentProgress())
+    assert other.problem.upstream is None
+    assert other.problem.compound.tolist() == asked.problem.compound.tolist()
+
+
 def test_a_model_is_never_given_the_truth() -> None:
     data = dataset()
     with_truth, without = question(data), question(replace(data, truth=None))

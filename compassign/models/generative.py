@@ -10,6 +10,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from compassign.chemistry.families import Family
+from compassign.chemistry.stated_adducts import Stated
 from compassign.models import reliability
 from compassign.models.draws import Block
 from compassign.models.fused.layout import lay_out
@@ -31,6 +32,7 @@ from compassign.models.terms.mass import Mass
 from compassign.models.terms.presence import Presence
 from compassign.models.terms.retention import Retention
 from compassign.models.terms.spectra import Spectra
+from compassign.models.terms.upstream import UpstreamAdduct
 from compassign.units import FloatArray
 
 
@@ -38,13 +40,14 @@ from compassign.units import FloatArray
 class GenerativeTerms:
     """The kinds of evidence of one model: weights and mass are in every model, the rest can be any number of terms.
 
-    family : adds to the weights of presence; None leaves it out.
+    family, upstream : add to the weights of presence; None leaves them out.
     """
 
     presence: Term
     mass: Term
     rest: tuple[Term, ...]
     family: Company | None = None
+    upstream: UpstreamAdduct | None = None
 
     @property
     def all(self) -> tuple[Term, ...]:
@@ -54,7 +57,7 @@ class GenerativeTerms:
     @property
     def of_weights(self) -> tuple[Term, ...]:
         """What adds to the weights of presence."""
-        return () if self.family is None else (self.family,)
+        return tuple(term for term in (self.family, self.upstream) if term is not None)
 
 
 def default_terms() -> GenerativeTerms:
@@ -63,9 +66,11 @@ def default_terms() -> GenerativeTerms:
 
 
 def terms_of(problem: AssignmentProblem) -> GenerativeTerms:
-    """The default terms, and spectra where the problem has any."""
+    """The default terms, and spectra and stated adducts where the problem has any."""
     terms = default_terms()
-    return terms if problem.spectra_log_ratio is None else replace(terms, rest=(*terms.rest, Spectra()))
+    if problem.spectra_log_ratio is not None:
+        terms = replace(terms, rest=(*terms.rest, Spectra()))
+    return terms if problem.upstream is None else replace(terms, upstream=UpstreamAdduct())
 
 
 def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -> pm.Model:
@@ -76,6 +81,7 @@ def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -
     with pm.Model() as model:
         presence = terms.presence.parameters(problem)
         company = terms.family.parameters(problem)["effect"] if terms.family else pt.zeros(len(Family))
+        stated = terms.upstream.parameters(problem)["effect"] if terms.upstream else pt.zeros(len(Stated))
         mass = terms.mass.parameters(problem)
         rest = {term: term.parameters(problem) for term in terms.rest}
         in_kernel = [term for term in terms.rest if isinstance(term, Retention)]
@@ -88,7 +94,7 @@ def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -
         parameters: dict[str, Any] = {
             "species_effect": presence["species"],
             "group_effect": presence["group"],
-            "ion_effect": (presence["adduct"][:, None] + company[None, :]).ravel(),
+            "ion_effect": (presence["adduct"][:, None, None] + company[:, None] + stated).ravel(),
             "known_effect": presence["known_in"],
             "mass_offset_ppm": mass["offset"],
             "mass_log_scale": mass["log_scale"],

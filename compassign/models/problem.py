@@ -12,6 +12,7 @@ import pandas as pd
 from compassign.candidates import Candidates, RtPredictions, peak_arrays, peak_of_slot
 from compassign.chemistry.adducts import get_adduct
 from compassign.chemistry.families import find_families
+from compassign.chemistry.stated_adducts import compare_adducts
 from compassign.data.dataset import Dataset
 from compassign.models.rt_density import log_rt_density
 from compassign.models.statements import Statements, no_statements
@@ -38,6 +39,7 @@ class AssignmentProblem:
     slot_allowed, null_allowed : (n_slots,), (n_peaks,) False where a label excludes the option; is_labelled :
     (n_peaks,). statements : what was said by annotators who may be wrong, apart from those labels.
     spectra_log_ratio : (n_slots,) nats, 0 where the peak or the compound has no spectrum; None without spectra.
+    upstream : (n_slots,) of `compassign.chemistry.stated_adducts.Stated`; None where the table states no adduct.
     unlisted_share : lambda, the share of real compounds that the library lacks; fixed in a fit.
     """
 
@@ -67,6 +69,12 @@ class AssignmentProblem:
     injection_names: tuple[str, ...]
     statements: Statements = field(default_factory=no_statements)
     spectra_log_ratio: FloatArray | None = None
+    upstream: IntArray | None = None
+
+    @property
+    def stated_adducts(self) -> IntArray:
+        """(n_slots,) of `Stated`, NOTHING throughout where the table states no adduct."""
+        return np.zeros(self.n_slots, dtype=np.int64) if self.upstream is None else self.upstream
 
     @cached_property
     def groups_in_play(self) -> tuple[IntArray, IntArray]:
@@ -140,7 +148,15 @@ def build_problem(
         adduct_names=adduct_names,
         species_names=species_names,
         injection_names=injection_names,
+        upstream=_upstream(peaks["adduct"], candidates),
     )
+
+
+def _upstream(stated: pd.Series[str], candidates: Candidates) -> IntArray | None:
+    """(n_slots,) what the adducts in the peak table say of each slot's; None where there is none."""
+    if (stated == "").all():
+        return None
+    return compare_adducts(stated.tolist(), candidates.adduct_names)[peak_of_slot(candidates), candidates.adduct]
 
 
 def _families(dataset: Dataset, candidates: Candidates, injection: IntArray) -> IntArray:

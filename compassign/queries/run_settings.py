@@ -24,7 +24,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 """Preset -> the settings of the sampler that it gives."""
 ADDUCTS = tuple(adduct.name for polarity in ("positive", "negative") for adduct in default_adducts(polarity))
-CHOICES: Mapping[str, tuple[str, ...]] = {"mode": get_args(Mode), "sampler.backend": ("nutpie", "pymc")}
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "mode": get_args(Mode),
+    "upstream_adducts": ("use", "ignore"),
+    "sampler.backend": ("nutpie", "pymc"),
+}
 """Settings that are one of a few words."""
 SAMPLER = "sampler."  # prefix of the sampler's fields
 
@@ -60,6 +64,7 @@ SETTINGS = {
         Setting("mass_window_ppm", "Mass window, ppm"),
         Setting("rt_window_sd", "Retention-time window, SDs"),
         Setting("adducts", "Adducts"),
+        Setting("upstream_adducts", "Adducts of the peak table", ("generative",)),
         Setting("unlisted_share", "Share missing from the library, 0 to 1", ("generative",)),
         Setting("alpha", "False-discovery rate, 0 to 1"),
         Setting("label_fraction", "Share of known answers given to the fit, 0 to 1"),

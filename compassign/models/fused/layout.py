@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compassign.chemistry.families import Family
+from compassign.chemistry.stated_adducts import Stated
 from compassign.models.fused.records import MixtureData
 from compassign.models.mixture import twin_weight
 from compassign.models.problem import AssignmentProblem
@@ -39,7 +40,7 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
         slot_injection=problem.injection[order].astype(np.uint32),
         peak_species=_of_peaks(problem, problem.species).astype(np.uint32),
         ion_group=problem.groups_in_play[1][first].astype(np.uint32),
-        ion_kind=(problem.adduct * len(Family) + problem.family)[first].astype(np.uint32),
+        ion_kind=_ion_kind(problem)[first].astype(np.uint32),
         ions=np.stack([problem.ppm_error[first], n_known]),
         slots=np.stack([residual, variance, gain, ~is_predicted, known]),
         peak_statements=np.searchsorted(said.peak, np.arange(problem.n_peaks + 1)).astype(np.int64),
@@ -51,6 +52,12 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
         half_window_ppm=np.asarray(float(problem.mass_window_ppm)),
     )
     return data, order
+
+
+def _ion_kind(problem: AssignmentProblem) -> IntArray:
+    """(n_slots,) what has an effect of its own: the adduct, its family, and what the peak table says of it."""
+    of_family = problem.adduct * len(Family) + problem.family
+    return of_family * len(Stated) + problem.stated_adducts
 
 
 def _ions(problem: AssignmentProblem) -> tuple[IntArray, IntArray, IntArray]:

@@ -63,6 +63,7 @@ LAYERS = {
     "compassign.cli_compare": 5,
     "compassign.cli_import": 5,
     "compassign.cli_simulate": 5,
+    "compassign.cli_library": 5,
     "compassign.cli_export": 5,
     "compassign.cli_text": 5,
     "compassign.cli_options": 5,

@@ -35,7 +35,8 @@ PAGES = (
 )
 LAUNCHERS = {"./scripts/run_training.sh": ["run"], "compassign": []}
 LABEL_FLAGS = frozenset({"--acquisition", "--adduct", "--annotator", "--from", "--oracle", "--seeds", "--to"})
-IMPORT_FLAGS = frozenset({"--format", "--out", "--rt-unit", "--samples", "--species", "--polarity"})
+IMPORT_FLAGS = frozenset({"--format", "--out", "--rt-unit", "--samples", "--species", "--polarity", "--replace"})
+LIBRARY_FLAGS = frozenset({"--merge-stereoisomers", "--problems"})
 EXPORT_FLAGS = frozenset({"--format", "--out", "--table"})
 BENCHMARK_FLAGS = frozenset({"--fast", "--rows", "--models"})
 OTHER_PROGRAMS = frozenset({"conda", "pip", "python", "source"})
@@ -164,6 +165,7 @@ def test_every_flag_in_the_text_exists(page: str) -> None:
         *BENCHMARK_FLAGS,
         *LABEL_FLAGS,
         *IMPORT_FLAGS,
+        *LIBRARY_FLAGS,
         *EXPORT_FLAGS,
     }
     assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]*)", text(page))) - known == set()

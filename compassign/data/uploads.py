@@ -44,13 +44,16 @@ _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "mz": ("m/z", "row_m/z", "mzmed", "average_mz", "mass_to_charge", "precursor_mz", "mass"),
     "rt_min": ("rt", "retention_time", "row_retention_time", "rtmed", "average_rt", "rt_min", "rt_sec", "time"),
     "intensity": ("area", "height", "peak_area", "peak_height", "maxo", "into", "abundance", "average"),
-    "compound_id": ("id", "compound", "hmdb_id", "kegg", "kegg_id", "accession", "database_id"),
+    "compound_id": ("id", "compound", "hmdb_id", "kegg", "kegg_id", "accession", "database_id", "lm_id"),
     "name": ("compound_name", "metabolite", "metabolite_name", "compound", "common_name"),
     "formula": ("molecular_formula", "chemical_formula", "mf"),
-    "exact_mass": ("monoisotopic_mass", "monoisotopic_molecular_weight", "mono_mass", "mass", "neutral_mass"),
+    "exact_mass": (
+        *("monoisotopic_mass", "monoisotopic_molecular_weight", "monisotopic_molecular_weight"),
+        *("mono_mass", "mass", "neutral_mass"),
+    ),
     "smiles": ("canonical_smiles", "isomeric_smiles"),
     "inchikey": ("inchi_key",),
-    "rt_pred_min": ("predicted_rt", "rt_pred", "rt", "retention_time"),
+    "rt_pred_min": ("predicted_rt", "rt_pred", "rt", "retention_time", "rt_min"),
 }
 
 

@@ -21,6 +21,11 @@ FORMATS = (MZTAB, MZMINE, MSDIAL, XCMS, OPENMS, COMPOUND_DISCOVERER, PROGENESIS,
 FORMAT_NAMES = tuple(known.name for known in FORMATS)
 
 
+def is_peak_table(head: Head) -> bool:
+    """Whether the first rows of a file are those of a program's peak table; `generic`, which takes any, not counted."""
+    return any(known.find_header(head) is not None for known in FORMATS if known is not GENERIC)
+
+
 def recognise(head: Head, name: str | None = None) -> tuple[Format, int]:
     """The format of a file and the position of its header; name : the format that it is said to have.
 

@@ -72,6 +72,8 @@ def ask(
     if not candidates.compound.size:
         progress.warn("no peak has a candidate in the library: every peak is null. Do polarity, masses and units fit?")
     problem = build_problem(labelled, candidates, predictions, config.unlisted_share)
+    if config.upstream_adducts == "ignore":
+        problem = replace(problem, upstream=None)
     if annotations.doubted:
         problem = with_said(problem, labelled, annotations)
     spectra = find_spectral_evidence(labelled, candidates)

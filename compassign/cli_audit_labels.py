@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from compassign.config import RunRecord, read_record
 from compassign.data.answers import format_options
 from compassign.data.dataset import Dataset
 from compassign.data.raw import list_some
-from compassign.decisions.audit_sample import draw_audit_sample
 from compassign.errors import InputError, StoreError
-from compassign.evaluation.audit_estimates import AuditEstimate, Called, estimate_audit
+from compassign.evaluation.audit_estimates import AuditEstimate, estimate_audit
 from compassign.files import write_new_csv
+from compassign.queries.audit_desk import called_by_run, draw_peaks, is_seen
 from compassign.queries.run_folder import ASSIGNMENTS_FILE, read_table
 from compassign.repeat import check_dataset
 from compassign.report import AUDIT_LABELS_FILE
@@ -23,9 +22,7 @@ from compassign.results import write_json
 from compassign.run_labels import load_with, rows_now
 from compassign.runs import RunDirectory, find_run
 from compassign.tables import AUDIT, SKIPPED
-from compassign.units import BoolArray
 
-DRAW_STREAM = 4  # of the run's seed: which peaks are drawn follows from it
 _HOW_TO = """For each, write its compound_id (empty = nothing in the library, A;B = one of these) and clear `skipped`;
 leave `yes` where you cannot say. Begin at the top; if you stop early, delete the rows that you did not get to.
 Then put the rows into labels.csv of the dataset, and repeat this command without --draw and --to."""
@@ -42,13 +39,7 @@ def audit_by_labels(output: Path, name: str) -> str:
     record = read_record(path)
     dataset = _dataset_now(path, record)
     peaks = _peaks_of(path, dataset)
-    called = Called(
-        compound=peaks["assigned_compound"].to_numpy(dtype=np.str_),
-        pep=peaks["pep"].to_numpy(dtype=np.float64),
-        q_value=peaks["q_value"].to_numpy(dtype=np.float64),
-        is_seen=_is_seen(peaks),
-    )
-    found = estimate_audit(dataset.audit, called)
+    found = estimate_audit(dataset.audit, called_by_run(peaks))
     if found is None:
         raise InputError(
             f"{dataset.name} has no audit labels: draw peaks with `compassign audit {path.name} --design labels "
@@ -69,10 +60,8 @@ def draw_labels(output: Path, name: str, n: int, file: Path) -> str:
     record = read_record(path)
     dataset = _dataset_now(path, record)
     peaks = _peaks_of(path, dataset)
-    is_open = (peaks["n_candidates"] > 0).to_numpy() & ~_is_seen(peaks)
-    is_accepted = (peaks["q_value"] <= record.config.alpha).to_numpy()
-    rng = np.random.default_rng([record.config.seed, DRAW_STREAM])
-    peak, inclusion_prob = draw_audit_sample(is_open, is_accepted, n, rng)
+    is_open = (peaks["n_candidates"] > 0).to_numpy() & ~is_seen(peaks)
+    peak, inclusion_prob = draw_peaks(record, peaks, is_open, n)
     if not peak.size:
         raise InputError(f"run {path.name}: no peak without a label has a candidate, so there is nothing to draw")
     known = _known_answers(dataset)
@@ -86,7 +75,7 @@ def draw_labels(output: Path, name: str, n: int, file: Path) -> str:
     answers, skipped = zip(*(known.get(peak_id, ("", SKIPPED)) for peak_id in drawn), strict=True)
     columns = {"peak_id": drawn, "compound_id": answers, "purpose": AUDIT, "inclusion_prob": inclusion_prob}
     write_new_csv(pd.DataFrame({**columns, "skipped": skipped}), file)
-    n_accepted = int(is_accepted[peak].sum())
+    n_accepted = int((peaks["q_value"].iloc[peak] <= record.config.alpha).sum())
     return f"{peak.size} peaks, {n_accepted} of them accepted at {record.config.alpha:.0%}: {file}\n{_HOW_TO}"
 
 
@@ -109,10 +98,6 @@ def _peaks_of(path: Path, dataset: Dataset) -> pd.DataFrame:
     if table["peak_id"].tolist() != dataset.peaks["peak_id"].tolist():
         table = table.set_index("peak_id").reindex(dataset.peaks["peak_id"]).reset_index()  # rows may be reordered
     return table
-
-
-def _is_seen(peaks: pd.DataFrame) -> BoolArray:
-    return (peaks["is_labelled"] | peaks["is_calibrant"]).to_numpy(dtype=np.bool_)
 
 
 def _known_answers(dataset: Dataset) -> dict[str, tuple[str, str]]:

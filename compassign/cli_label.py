@@ -21,7 +21,7 @@ from compassign.data.stored_labels import export_rows
 from compassign.data.workspace import Source, list_sources
 from compassign.errors import InputError, StoreError
 from compassign.files import write_new_csv
-from compassign.label_events import Kind, LabelEvent, NewLabel, Purpose, fold, last_undoable
+from compassign.label_events import Kind, LabelEvent, NewLabel, Purpose, audit_draw, fold, last_undoable
 from compassign.queries.labels import Desk, answer_kind, answer_text, open_desk
 from compassign.run_labels import current_rows
 from compassign.store.labels import LabelStore
@@ -105,7 +105,10 @@ def _source(output: Path, name: str) -> Source:
 
 def _said(desk: Desk, peak_id: str, answer: Answer) -> NewLabel:
     blank = desk.blank(peak_id, answer.annotator, uuid.uuid4().hex)
+    drawn = audit_draw(desk.events()).get(peak_id)
+    purpose: Purpose = "free" if drawn is None else "audit"
     about = replace(blank, note=answer.note, adduct=answer.adduct, identification_level=answer.level)
+    about = replace(about, purpose=purpose, inclusion_prob=drawn)
     if answer.text in WORDS:
         return replace(about, kind=WORDS[answer.text])
     options = parse_options(answer.text)

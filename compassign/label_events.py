@@ -24,6 +24,8 @@ TRAINING: frozenset[Kind] = NAMING_ONE | {"several", "null"}
 """Answers that a fit learns from; `bad_peak`, `unsure` and `skip` say nothing about which compound it is."""
 DECIDED: frozenset[Kind] = TRAINING | {"bad_peak"}
 """Answers after which nobody else need look at the peak."""
+DRAWER = "(audit draw)"
+"""Who stores the draw of an audit: an event for each peak, in the order of the draw, that passes the peak over."""
 MAX_NAME, MAX_NOTE = 100, 2000  # characters: a name fits on a line, a note on a screen
 LEVELS = range(1, 6)  # Schymanski et al., Environ. Sci. Technol. 48, 2014
 HIDDEN_SHARE = 0.15  # of the peaks: enough to see the pull, at little loss of help
@@ -180,12 +182,43 @@ def fold(events: Iterable[LabelEvent]) -> LabelState:
     """What stands after a dataset's events, in any order; an undo that was undone itself takes nothing back."""
     answers: dict[str, dict[str, LabelEvent]] = {}
     adjudicated: dict[str, LabelEvent] = {}
+    audited: set[str] = set()
     for event in standing(events):
         if event.is_adjudication:
             adjudicated[event.peak_id] = event
         else:
             answers.setdefault(event.peak_id, {})[event.annotator] = event
-    return LabelState(answers, adjudicated)
+        if event.purpose == "audit" and event.annotator != DRAWER:
+            audited.add(event.peak_id)
+    return LabelState(_as_far_as_audited(answers, audited), adjudicated)
+
+
+def _as_far_as_audited(
+    answers: dict[str, dict[str, LabelEvent]], audited: set[str]
+) -> dict[str, dict[str, LabelEvent]]:
+    """The answers, with those of the draw alone where a peak was passed over on the way to the last audited one.
+
+    The first peaks of a draw are a random sample too, so that an audit which ends early is one of the peaks up to
+    there. A drawn peak that was answered for another purpose stays one of the audit, which nothing learns from.
+    """
+    drawn = sorted((by[DRAWER].id, peak_id) for peak_id, by in answers.items() if DRAWER in by)
+    last = max((number for number, peak_id in drawn if peak_id in audited), default=0)
+    is_over = {
+        peak_id
+        for number, peak_id in drawn
+        if peak_id in audited or (number > last and answers[peak_id].keys() == {DRAWER})
+    }
+    kept = {
+        peak_id: {name: event for name, event in by.items() if name != DRAWER or peak_id not in is_over}
+        for peak_id, by in answers.items()
+    }
+    return {peak_id: by for peak_id, by in kept.items() if by}
+
+
+def audit_draw(events: Iterable[LabelEvent]) -> dict[str, float]:
+    """The peaks of the audit in the order of their draw, whether anybody has got to them: peak_id -> inclusion_prob."""
+    drawn = [event for event in standing(events) if event.purpose == "audit"]
+    return {event.peak_id: event.inclusion_prob for event in drawn if event.inclusion_prob is not None}
 
 
 def standing(events: Iterable[LabelEvent]) -> list[LabelEvent]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +90,7 @@ class WeightedShare:
     n_effective: float
 
 
-def estimate_audit(labels: AuditLabels, called: Called) -> AuditEstimate | None:
+def estimate_audit(labels: AuditLabels, called: Called, limits: Sequence[float] = FDR_LEVELS) -> AuditEstimate | None:
     """Estimate the share of false ones among the accepted at each limit; None for a dataset without audit labels.
 
     A call is right if the label allows its compound.
@@ -98,7 +99,7 @@ def estimate_audit(labels: AuditLabels, called: Called) -> AuditEstimate | None:
         return None
     is_new = ~called.is_seen[labels.peak]
     kept = labels.select(is_new)
-    levels = {f"{alpha:g}": _level(kept, called, alpha) for alpha in FDR_LEVELS}
+    levels = {f"{alpha:g}": _level(kept, called, alpha) for alpha in limits}
     return AuditEstimate(labels.peak.size, int(labels.is_skipped.sum()), int((~is_new).sum()), levels)
 
 

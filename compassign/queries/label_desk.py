@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,6 +47,7 @@ class Question:
 
     client_key : of its answer, which is stored once. choices : compound_id -> name of the candidates that have a key,
     in their order. top : what the run calls it. probability : of that call. is_prelabel_visible : whether it was shown.
+    inclusion_prob : of the draw, where the question is one of the audit.
     """
 
     peak_id: str
@@ -55,6 +56,7 @@ class Question:
     top: Answer
     probability: float
     is_prelabel_visible: bool
+    inclusion_prob: float | None = None
 
 
 def source_of(run: Run) -> Source:
@@ -65,18 +67,20 @@ def source_of(run: Run) -> Source:
     return Source(config.data.name, "path", config.data)
 
 
-def label_queue(run: Run, desk: Desk, order: str, refit: Refit | None = None) -> dict[str, float]:
+def label_queue(
+    run: Run, desk: Desk, order: str, refit: Refit | None = None, drawn: Collection[str] = ()
+) -> dict[str, float]:
     """The peaks to be asked about, the best first: peak_id -> score (see ORDERS).
 
-    refit : the newest one, whose probabilities take the place of the run's. Left out are peaks without candidates,
-    calibrants, those whose answer the run was given, and those of the audit, which are to stay a random sample. Raises
-    InputError for an unknown order.
+    refit : the newest one, whose probabilities take the place of the run's. drawn : peaks of an audit that was drawn at
+    the desk. Left out are peaks without candidates, calibrants, those whose answer the run was given, and those of
+    either audit, which are to stay a random sample. Raises InputError for an unknown order.
     """
     if order not in ORDERS:
         raise InputError(f"order = {order!r}, expected one of {', '.join(ORDERS)}")
     named = None if refit is None else refit.named
     score = ACQUISITIONS[order](_mean_options(run) if named is None else named.draws)
-    audit = desk.dataset.peaks["peak_id"].to_numpy()[desk.dataset.audit.peak]
+    audit = [*desk.dataset.peaks["peak_id"].to_numpy()[desk.dataset.audit.peak].tolist(), *drawn]
     peaks = run.peaks
     is_open = (peaks["n_candidates"] > 0) & ~peaks["is_labelled"] & ~peaks["is_calibrant"]
     table = pd.DataFrame({"peak_id": peaks["peak_id"], "score": score})[is_open & ~peaks["peak_id"].isin(audit)]
@@ -84,9 +88,12 @@ def label_queue(run: Run, desk: Desk, order: str, refit: Refit | None = None) ->
     return dict(zip(ranked["peak_id"].tolist(), ranked["score"].tolist(), strict=True))
 
 
-def hidden_peaks(run: Run, desk: Desk, annotator: str) -> frozenset[str]:
-    """The peaks about which an annotator is not to see what the run says: those of the audit, and the blind ones."""
-    audit = desk.dataset.peaks["peak_id"].iloc[desk.dataset.audit.peak].tolist()
+def hidden_peaks(run: Run, desk: Desk, annotator: str, drawn: Collection[str] = ()) -> frozenset[str]:
+    """The peaks about which an annotator is not to see what the run says: those of the audit, and the blind ones.
+
+    drawn : peaks of an audit that was drawn at the desk.
+    """
+    audit = [*desk.dataset.peaks["peak_id"].iloc[desk.dataset.audit.peak].tolist(), *drawn]
     blind = [peak_id for peak_id in run.peaks["peak_id"].tolist() if is_prelabel_hidden(peak_id, annotator)]
     return frozenset([*audit, *blind])
 
@@ -99,10 +106,13 @@ def _mean_options(run: Run) -> OptionDraws:
     return OptionDraws(np.searchsorted(peak, np.arange(len(run.peaks) + 1)), probability[None])
 
 
-def ask(detail: PeakDetail, annotator: str, client_key: str) -> Question:
-    """The question about a peak; on some peaks, always the same ones of an annotator, the run's answer is hidden."""
+def ask(detail: PeakDetail, annotator: str, client_key: str, inclusion_prob: float | None = None) -> Question:
+    """The question about a peak; on some peaks, always the same ones of an annotator, the run's answer is hidden.
+
+    inclusion_prob : of a peak of the audit, on which it always is.
+    """
     peak_id = str(detail.peak["peak_id"])
-    is_visible = not is_prelabel_hidden(peak_id, annotator)
+    is_visible = inclusion_prob is None and not is_prelabel_hidden(peak_id, annotator)
     shown = detail.candidates if is_visible else blind_candidates(detail)
     named = shown[shown["compound_id"] != ""].drop_duplicates("compound_id").head(MAX_KEYS)
     called = str(detail.peak["assigned_compound"])
@@ -113,6 +123,7 @@ def ask(detail: PeakDetail, annotator: str, client_key: str) -> Question:
         top=Answer("candidate", (called,)) if called else Answer("null"),
         probability=float(str(detail.peak["probability"])),
         is_prelabel_visible=is_visible,
+        inclusion_prob=inclusion_prob,
     )
 
 
@@ -144,7 +155,8 @@ def store_answer(desk: Desk, run: Run, question: Question, annotator: tuple[str,
         identification_level=answer.level,
         seconds=answer.seconds,
         is_verified=annotator[1],
-        purpose="active",
+        purpose="active" if question.inclusion_prob is None else "audit",
+        inclusion_prob=question.inclusion_prob,
         run_id=run.run_id,
         model_version=f"{run.record.config.model} {run.record.versions.get('compassign', '')}".strip(),
         probability=min(question.probability, 1.0),

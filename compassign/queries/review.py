@@ -81,6 +81,8 @@ def settle(desk: Desk, said: LabelEvent, annotator: tuple[str, bool], client_key
         is_verified=annotator[1],
         is_adjudication=True,
         note=note,
+        purpose="audit" if said.purpose == "audit" else "free",  # what is settled of the audit teaches nothing either
+        inclusion_prob=said.inclusion_prob,
     )
     return desk.store.append(label)
 

@@ -27,6 +27,7 @@ from compassign.models.mixture import (
 )
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Term, Values
+from compassign.models.terms.classes import Classes
 from compassign.models.terms.family import Company
 from compassign.models.terms.mass import Mass
 from compassign.models.terms.presence import Presence
@@ -40,7 +41,7 @@ from compassign.units import FloatArray
 class GenerativeTerms:
     """The kinds of evidence of one model: weights and mass are in every model, the rest can be any number of terms.
 
-    family, upstream : add to the weights of presence; None leaves them out.
+    family, upstream, classes : add to the weights of presence; None leaves one out.
     """
 
     presence: Term
@@ -48,6 +49,7 @@ class GenerativeTerms:
     rest: tuple[Term, ...]
     family: Company | None = None
     upstream: UpstreamAdduct | None = None
+    classes: Classes | None = None
 
     @property
     def all(self) -> tuple[Term, ...]:
@@ -57,7 +59,7 @@ class GenerativeTerms:
     @property
     def of_weights(self) -> tuple[Term, ...]:
         """What adds to the weights of presence."""
-        return tuple(term for term in (self.family, self.upstream) if term is not None)
+        return tuple(term for term in (self.family, self.upstream, self.classes) if term is not None)
 
 
 def default_terms() -> GenerativeTerms:
@@ -66,11 +68,14 @@ def default_terms() -> GenerativeTerms:
 
 
 def terms_of(problem: AssignmentProblem) -> GenerativeTerms:
-    """The default terms, and spectra and stated adducts where the problem has any."""
+    """The default terms, and those for which the problem has what they read."""
     terms = default_terms()
-    if problem.spectra_log_ratio is not None:
-        terms = replace(terms, rest=(*terms.rest, Spectra()))
-    return terms if problem.upstream is None else replace(terms, upstream=UpstreamAdduct())
+    return replace(
+        terms,
+        rest=terms.rest if problem.spectra_log_ratio is None else (*terms.rest, Spectra()),
+        upstream=None if problem.upstream is None else UpstreamAdduct(),
+        classes=None if problem.class_log_weight is None else Classes(),
+    )
 
 
 def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -> pm.Model:

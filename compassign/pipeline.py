@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compassign.annotator_table import ANNOTATORS_FILE, describe
 from compassign.config import RunConfig, installed_versions
 from compassign.data.dataset import Dataset
 from compassign.decisions.compounds import CompoundDecisions, decide_compounds
@@ -32,7 +33,7 @@ from compassign.posterior.responsibilities import mean_probabilities, summarise
 from compassign.posterior.trace import TraceLayout, TraceWriter, write_rt_trace
 from compassign.progress import Progress
 from compassign.question import Question, ask
-from compassign.reliabilities import ANNOTATORS_NAME, annotators_table, certain, describe
+from compassign.reliabilities import annotators_table, certain
 from compassign.results import (
     candidates_table,
     compounds_table,
@@ -181,7 +182,7 @@ def _write_results(
     _write_checks(question, fitted, output)
     annotators = annotators_table(question.annotations, question.problem, fitted.draws.flat() if fitted.draws else None)
     if len(annotators):
-        write_csv(annotators, output.folder / ANNOTATORS_NAME)
+        write_csv(annotators, output.folder / ANNOTATORS_FILE.name)
     sensitivity = _sensitivity(question, fitted, config, metrics)
     audit = estimate_audit(dataset.audit, called_by(predictions, question.problem.is_labelled))
     document = {

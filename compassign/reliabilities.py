@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from compassign.annotator_table import ASSUMED, COLUMNS, LEARNED
 from compassign.config import RunConfig
 from compassign.data.annotators import Annotations, Said, find_annotations
 from compassign.data.dataset import Answers, Dataset
@@ -17,10 +18,6 @@ from compassign.models.reliability import NAME, TYPICAL_RELIABILITY
 from compassign.models.statements import Statement, align_statements
 from compassign.posterior.responsibilities import HDI_PROBABILITY, highest_density_interval
 from compassign.units import FloatArray
-
-ANNOTATORS_NAME = "annotators.csv"
-LEARNED, ASSUMED = "learned", "assumed"
-COLUMNS = ("annotator", "n_peaks", "n_shared", "reliability", "hdi_low", "hdi_high", "basis")
 
 
 def heard(dataset: Dataset, config: RunConfig) -> Annotations:
@@ -64,7 +61,7 @@ def with_said(problem: AssignmentProblem, dataset: Dataset, found: Annotations) 
 def annotators_table(
     found: Annotations, problem: AssignmentProblem, values: Mapping[str, FloatArray] | None
 ) -> pd.DataFrame:
-    """One row an annotator, COLUMNS (`annotators.csv`); without an interval where the reliability is assumed.
+    """One row an annotator, COLUMNS of `annotators.csv`; without an interval where the reliability is assumed.
 
     values : draws of the free variables, (n_draws, ...) each; None where nothing was sampled.
     """
@@ -80,21 +77,3 @@ def annotators_table(
     right = (1.0, np.nan, np.nan, ASSUMED)
     rows = [(one.name, one.n_peaks, one.n_shared, *reliabilities.get(one.name, right)) for one in found.annotators]
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def describe(table: pd.DataFrame) -> list[str]:
-    """One sentence on those whose reliability was learned, and one on those who were taken to be right."""
-    learned, assumed = (table[table["basis"] == basis] for basis in (LEARNED, ASSUMED))
-    sentences = []
-    if len(learned):
-        rows = learned[["annotator", "reliability", "hdi_low", "hdi_high"]].itertuples(index=False, name=None)
-        said = ", ".join(f"{_shown(name)} {mean:.2f} ({low:.2f} to {high:.2f})" for name, mean, low, high in rows)
-        sentences.append(f"Reliability of annotators, with {HDI_PROBABILITY:.0%} intervals: {said}")
-    names = [_shown(name) for name in assumed.loc[assumed["reliability"] == 1.0, "annotator"].tolist()]
-    if names:
-        sentences.append(f"Annotators taken to be always right: {', '.join(names)}")
-    return sentences
-
-
-def _shown(name: str) -> str:
-    return name or "those without a name"

@@ -13,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from compassign.annotator_table import describe, read_annotators, without_names
 from compassign.errors import InputError
 from compassign.evaluation.views import NUMBERS
 from compassign.report_trust import RECALIBRATION_FILE, recalibration_text, sets_text
@@ -66,10 +67,11 @@ _QUANTITIES = {
 _OBSERVABLES = {"mass": "mass", "rt": "RT"}
 
 
-def render_report(run_dir: Path) -> str:
+def render_report(run_dir: Path, with_people: bool = True) -> str:
     """Describe a complete run: configuration, scores, what is accepted, sensitivity, sampler and runtime.
 
-    run_dir : the run's folder; only its metrics, its record and, where there are any, its predictive checks are read.
+    run_dir : the run's folder; its metrics, its record and what else of its results a run may have is read.
+    with_people : whether annotators are named.
     Raises InputError if either of the first two is missing, or any is not a JSON object.
     """
     missing = [str(name) for name in (METRICS_FILE, RECORD_FILE) if not (run_dir / name).is_file()]
@@ -84,6 +86,7 @@ def render_report(run_dir: Path) -> str:
         _accepted(_object(metrics, "fdr")),
         _calibration(_object(metrics, "calibration")),
         _views(_object(_object(metrics, "calibration"), "views")),
+        _annotators(run_dir, with_people),
         _audit(audit_document(run_dir, metrics)),
         Text(sets_text(_object(metrics, "sets"))),
         Text(recalibration_text(_optional(run_dir / RECALIBRATION_FILE))),
@@ -266,6 +269,15 @@ def audit_document(run_dir: Path, metrics: Document) -> Document:
     """What audit labels say of a run: of `compassign audit`, which came later, else of the run itself, else empty."""
     later = run_dir / AUDIT_LABELS_FILE
     return _read_object(later) if later.is_file() else _object(metrics, "audit")
+
+
+def _annotators(run_dir: Path, with_people: bool) -> RenderableType:
+    """How far each annotator is right; nothing where nobody labelled."""
+    table = read_annotators(run_dir)
+    if not len(table):
+        return Text()
+    sentences = describe(table if with_people else without_names(table))
+    return Text("\n".join(["Annotators, with 94 % intervals:", *(f"  {line}" for line in sentences)]) + "\n")
 
 
 def _audit(audit: Document) -> RenderableType:

@@ -10,7 +10,8 @@ import streamlit as st
 from compassign.errors import InputError, StoreError
 from compassign.label_events import LabelEvent
 from compassign.queries.labels import Desk, answer_text
-from compassign.queries.review import Review, answers_about, review, settle
+from compassign.queries.review import Review, answers_about, reliabilities, review, settle
+from compassign.queries.run_folder import Run
 from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
 from pages.shared.guard import annotator, begin
@@ -30,6 +31,12 @@ _COLUMNS = {
     "kappa": st.column_config.NumberColumn("Kappa", format="%.2f", help="1 = always equal, 0 = as by chance."),
     "n_settled": st.column_config.NumberColumn("Settled peaks"),
     "share_upheld": st.column_config.NumberColumn("Upheld", format="percent"),
+    "n_peaks": st.column_config.NumberColumn("Peaks"),
+    "n_shared": st.column_config.NumberColumn("Shared", help="Somebody else answered or settled them too."),
+    "reliability": st.column_config.NumberColumn("Right with", format="%.2f", help="Probability of a true answer."),
+    "hdi_low": st.column_config.NumberColumn("From", format="%.2f", help="Start of the 94 % interval."),
+    "hdi_high": st.column_config.NumberColumn("To", format="%.2f", help="End of the 94 % interval."),
+    "basis": st.column_config.TextColumn("Basis", help="Learned from shared peaks, or assumed."),
 }
 
 
@@ -71,6 +78,20 @@ def _show_agreement(found: Review) -> None:
         st.dataframe(found.settled, hide_index=True, column_config=_COLUMNS, alt="Answers upheld")
 
 
+def _show_reliability(run: Run) -> None:
+    st.subheader("Reliability", anchor=False)
+    try:
+        found = reliabilities(run)
+    except InputError as error:
+        complain("The reliabilities cannot be read.", str(error))
+        return
+    if not len(found):
+        st.info("This run was given no answers. A new run learns from those that are here now.")
+        return
+    st.caption("What this run learned from peaks that several answered. Who shares none is taken to be right.")
+    st.dataframe(found, hide_index=True, column_config=_COLUMNS, placeholder=NOTHING, alt="Reliability of annotators")
+
+
 def show() -> None:
     """Show the page."""
     begin("Review")
@@ -87,6 +108,7 @@ def show() -> None:
     found = review(events)
     _show_disagreements(desk, events, found, annotator())
     _show_agreement(found)
+    _show_reliability(run)
 
 
 show()

@@ -53,6 +53,7 @@ LAYERS = {
     "compassign.cli_label": 5,
     "compassign.refits": 5,
     "compassign.reliabilities": 5,
+    "compassign.annotator_table": 5,
     "compassign.refitting": 5,
     "compassign.repeat": 5,
     "compassign.warm": 1,

@@ -11,6 +11,7 @@ from label_makers import event
 from scipy.special import logit
 from test_pipeline import COMPOUNDS, PEAKS, TRUTH, predicted, question, write_folder
 
+from compassign.annotator_table import describe, read_annotators
 from compassign.config import ModelName, RunConfig
 from compassign.data.dataset import Dataset
 from compassign.data.load import build_dataset
@@ -21,7 +22,7 @@ from compassign.models.reliability import NAME
 from compassign.pipeline import execute
 from compassign.progress import SilentProgress
 from compassign.question import Question, ask
-from compassign.reliabilities import ANNOTATORS_NAME, annotators_table, certain, describe
+from compassign.reliabilities import annotators_table, certain
 
 CALIBRANTS = pd.DataFrame({"species": ["s"], "compound_id": ["caf"], "rt_min": [4.0013]})
 SHARED = "p4,leu,ada p4,ile,bo p5,caf,bo p3,theo,cy"
@@ -147,8 +148,9 @@ def test_table_of_what_was_learned() -> None:
     assert table["hdi_low"].isna().tolist() == [False, False, True]
     assert table["basis"].tolist() == ["learned", "learned", "assumed"]
     assert describe(table) == [
-        "Reliability of annotators, with 94% intervals: ada 0.85 (0.80 to 0.90), bo 0.50 (0.40 to 0.60)",
-        "Annotators taken to be always right: cy",
+        "ada: right with 0.85 (0.80 to 0.90), learned from 1 peak, 1 of them shared",
+        "bo: right with 0.50 (0.40 to 0.60), learned from 2 peaks, 1 of them shared",
+        "cy: taken to be right with 1.00 on 1 peak; nobody else answered any of them",
     ]
 
 
@@ -165,7 +167,8 @@ def test_an_annotator_of_peaks_without_candidates_has_no_parameter() -> None:
 def test_a_run_writes_who_labelled(tmp_path: Path, model: ModelName, expected: list[float]) -> None:
     folder = write_folder(tmp_path / "data", truth=TRUTH, labels=labels(SHARED))
     execute(RunConfig(model=model, mode="prior", data=folder), tmp_path / "run", SilentProgress())
-    table = pd.read_csv(tmp_path / "run" / "results" / ANNOTATORS_NAME)
+    table = read_annotators(tmp_path / "run")
+    assert table["annotator"].tolist() == ["ada", "bo", "cy"]
     assert table["reliability"].tolist() == expected
     assert table["basis"].tolist() == ["assumed"] * 3
     calls = pd.read_csv(tmp_path / "run" / "results" / "peak_assignments.csv", index_col="peak_id")

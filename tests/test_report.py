@@ -97,6 +97,24 @@ def row(text: str, first: str) -> list[str]:
     return found
 
 
+ANNOTATORS = (
+    "annotator,n_peaks,n_shared,reliability,hdi_low,hdi_high,basis\n"
+    '[red]Ada[/red],51,14,0.957,0.91,0.98,learned\n"Bo\nb",12,0,1,,,assumed\n,7,3,1,,,assumed\n'
+)
+
+
+def test_annotators_are_told_of_with_their_names_or_without(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run7", METRICS, RECORD)
+    assert "Annotators" not in render_report(folder)
+    (folder / "results" / "annotators.csv").write_text(ANNOTATORS)
+    named, nameless = render_report(folder), render_report(folder, with_people=False)
+    assert "[red]Ada[/red]: right with 0.96 (0.91 to 0.98), learned from 51 peaks, 14 of them shared" in named
+    assert "Bo b: taken to be right with 1.00 on 12 peaks; nobody else answered any of them" in named
+    assert "labels without a name: taken to be right with 1.00 on 7 peaks; this fit learns of nobody" in named
+    assert "annotator 1: right with 0.96" in nameless
+    assert "Ada" not in nameless
+
+
 def test_shows_every_number(tmp_path: Path) -> None:
     text = render_report(write_run(tmp_path / "run7", METRICS, RECORD))
     assert "Run run7" in text

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from compassign.annotator_table import ANNOTATORS_FILE
 from compassign.errors import InputError
 from compassign.queries.overview import dataset_name, verdict
 from compassign.queries.run_folder import (
@@ -106,6 +107,7 @@ def run_files(run: Run, with_people: bool = True) -> list[ExportFile]:
     compounds = table("compounds", "Which compounds are in the data, by their best peak.", run.path / COMPOUNDS_FILE)
     elpd = table("elpd", "How well each peak is predicted from all others.", run.path / ELPD_FILE)
     sets = table("candidate_sets", "Which options hold the truth of each peak with 90 %.", run.path / SETS_FILE)
+    annotators = table("annotators", "How far each annotator is right.", run.path / ANNOTATORS_FILE)
     recalibrated = table("recalibrated", "Raw and recalibrated probabilities.", run.path / RECALIBRATED_FILE)
     recalibration = document(
         "recalibration", "What audit labels say of the probabilities.", run.path / RECALIBRATION_FILE
@@ -117,12 +119,15 @@ def run_files(run: Run, with_people: bool = True) -> list[ExportFile]:
         table("candidates", "Every candidate of every peak, with its evidence.", run.path / CANDIDATES_FILE),
         *([compounds] if (run.path / COMPOUNDS_FILE).is_file() else []),
         *([elpd] if (run.path / ELPD_FILE).is_file() else []),
+        *([annotators] if (run.path / ANNOTATORS_FILE).is_file() else []),
         *([sets] if (run.path / SETS_FILE).is_file() else []),
         *([recalibrated, recalibration] if (run.path / RECALIBRATION_FILE).is_file() else []),
         document("assignment_metrics", "Verdict, scores and sampler statistics.", run.path / METRICS_FILE),
         *([checks] if (run.path / CHECKS_FILE).is_file() else []),
         document("run", "The settings that repeat the run.", run.path / RECORD_FILE),
-        ExportFile(f"report{end}.txt", "The report, as text.", lambda: render_report(run.path).encode("utf-8")),
+        ExportFile(
+            f"report{end}.txt", "The report, as text.", lambda: render_report(run.path, with_people).encode("utf-8")
+        ),
     ]
     data = run.record.config.data
     if data is not None and not run.dataset_problem and (data / LABELS_NAME).is_file():

@@ -8,9 +8,11 @@ from itertools import combinations
 
 import pandas as pd
 
+from compassign.annotator_table import NAMELESS, read_annotators
 from compassign.evaluation.agreement import kappa, krippendorff_alpha
 from compassign.label_events import LabelEvent, LabelState, fold
 from compassign.queries.labels import Desk, answer_text, ratings
+from compassign.queries.run_folder import Run
 
 DISAGREEMENT_COLUMNS = ("peak_id", "annotator", "answer", "note", "was_shown")
 PAIR_COLUMNS = ("one", "other", "n_both", "share_equal", "kappa")
@@ -68,6 +70,16 @@ def _settled(state: LabelState) -> pd.DataFrame:
             upheld.setdefault(annotator, []).append(answer_text(event) == answer_text(final))
     rows = [(name, len(found), sum(found) / len(found)) for name, found in sorted(upheld.items())]
     return pd.DataFrame(rows, columns=list(SETTLED_COLUMNS))
+
+
+def reliabilities(run: Run) -> pd.DataFrame:
+    """How far a run found each annotator to be right, the least reliable first; no rows where it was given no answers.
+
+    Columns of `annotator_table.COLUMNS`. Raises InputError for a broken file.
+    """
+    table = read_annotators(run.path)
+    named = table.assign(annotator=table["annotator"].replace("", NAMELESS))
+    return named.sort_values("reliability", kind="stable", ignore_index=True)
 
 
 def settle(desk: Desk, said: LabelEvent, annotator: tuple[str, bool], client_key: str, note: str = "") -> LabelEvent:

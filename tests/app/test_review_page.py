@@ -38,6 +38,24 @@ def test_without_labels_there_is_nothing_to_settle(desk: Desk) -> None:
     app = open_page("review")
     assert "Nobody disagrees" in app.success[0].value
     assert "No peak has answers of two people" in app.info[0].value
+    assert "This run was given no answers" in app.info[1].value
+
+
+def test_reliabilities_of_the_run_stand_beside_agreement_the_lowest_first(desk: Desk, tmp_path: Path) -> None:
+    (results,) = (tmp_path / "runs").glob("*/results")
+    table = "annotator,n_peaks,n_shared,reliability,hdi_low,hdi_high,basis\n"
+    (results / "annotators.csv").write_text(
+        f"{table}<b>Ada</b>,5,2,0.96,0.91,0.99,learned\n,3,0,1,,,assumed\nBob,4,2,0.31,0.2,0.4,learned\n"
+    )
+    app = open_page("review")
+    (found,) = (frame.value for frame in app.dataframe)
+    assert found["annotator"].tolist() == ["Bob", "<b>Ada</b>", "labels without a name"]
+    assert found["hdi_low"].isna().tolist() == [False, False, True]
+    assert_only_text(app)
+    (results / "annotators.csv").write_text("something else\n")
+    app = open_page("review")
+    assert "annotators.csv: not the table that a run writes" in shown(app)
+    assert not app.exception
 
 
 def test_what_is_settled_counts_alone_and_tells_who_was_right(desk: Desk) -> None:

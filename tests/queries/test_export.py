@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 import pytest
 from big_run import N_PEAKS
 
+from compassign.annotator_table import ANNOTATORS_FILE
 from compassign.errors import InputError
 from compassign.figures.export import figure_files, to_page
 from compassign.queries.export import (
@@ -80,13 +81,15 @@ def test_labels_and_records_lose_their_people_on_request(
     record["config"]["data"], record["owner"] = str(data), "Ada Lovelace"
     (copied_folder / "results" / "run.json").write_text(json.dumps(record))
     (data / "labels.csv").write_text("peak_id,compound_id,annotator\np01,leu,Ada Lovelace\n")
+    table = "annotator,n_peaks,n_shared,reliability,hdi_low,hdi_high,basis\nAda Lovelace,1,0,1,,,assumed\n"
+    (copied_folder / ANNOTATORS_FILE).write_text(table)
     run = load_run(copied_folder)
     assert run.dataset_problem == ""
     for with_people in (True, False):
         parts = run_files(run, with_people)
         with zipfile.ZipFile(io.BytesIO(zipped([readme(run, parts, with_people), *parts]))) as archive:
             everything = b"".join(archive.read(name) for name in archive.namelist())
-            assert "labels.csv" in archive.namelist()
+            assert {"labels.csv", "annotators.csv"} <= set(archive.namelist())
         assert (b"Ada Lovelace" in everything) == with_people
 
 

@@ -91,8 +91,7 @@ def _report_lines(path: Path, report: LibraryReport) -> Iterator[str]:
     for kind, (n_groups, n_compounds) in report.group_counts.items():
         if n_groups:
             yield f"{kind} ({_HINTS[kind]}): {n_groups:,} groups of {n_compounds:,} compounds"
-            rows = report.groups[report.groups["kind"] == kind]
-            yield from _table(rows, ["n_compounds", "common", "names", "rows"])
+            yield from _table(report.groups_of(kind), ["n_compounds", "common", "names", "rows"])
 
 
 def _table(table: pd.DataFrame, columns: list[str]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pages.shared.current_run import output_folder
 from pages.shared.datasets import read_glance, show_problems
 from pages.shared.figures import on_paper
 from pages.shared.guard import begin
+from pages.shared.library import show_library
 from pages.shared.text import DOT, complain
 from pages.shared.upload import show_add, show_open_uploads
 
@@ -146,6 +147,7 @@ def show() -> None:
     _show_actions(source, output, is_valid=True)
     _show_counts(found)
     _show_figures(found)
+    show_library(source)
 
 
 show()

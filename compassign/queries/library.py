@@ -54,6 +54,10 @@ class LibraryReport:
         sizes = {kind: self.groups.loc[self.groups["kind"] == kind, "n_compounds"] for kind in GROUP_KINDS}
         return {kind: (len(found), int(found.sum())) for kind, found in sizes.items()}
 
+    def groups_of(self, kind: str) -> pd.DataFrame:
+        """The groups of a kind, the largest first."""
+        return self.groups[self.groups["kind"] == kind]
+
 
 def report_on_file(path: Path) -> LibraryReport:
     """Check a library: a file of any format, or a dataset's folder; raises InputError for what cannot be read."""

@@ -33,6 +33,7 @@ from compassign.tables import AUDIT
 from compassign.units import StrArray
 
 REFITS = "refits"  # folder in an output folder
+_SAID = ["peak_id", "compound_id"]
 _started: dict[Path, subprocess.Popen[bytes]] = {}
 
 
@@ -73,9 +74,15 @@ def can_refit(config: RunConfig) -> bool:
 
 def learned_answers(events: Iterable[LabelEvent]) -> Answers:
     """What a fit learns from a dataset's events: peak_id -> compounds, none for the null; nothing of the audit."""
-    kept = [event for event in fold(events).counting() if event.kind in TRAINING and event.purpose != AUDIT]
-    said = [(event.peak_id, format_options(event.options)) for event in kept]
-    return combine_labels("stored labels", pd.DataFrame(said, columns=["peak_id", "compound_id"], dtype=str))[0]
+    said: dict[str, list[frozenset[str]]] = {}
+    for event in fold(events).counting():
+        if event.kind in TRAINING and event.purpose != AUDIT:
+            said.setdefault(event.peak_id, []).append(frozenset(event.options))
+    single = {peak_id: answers[0] for peak_id, answers in said.items() if len(answers) == 1}
+    several = [
+        (peak_id, format_options(one)) for peak_id, answers in said.items() if len(answers) > 1 for one in answers
+    ]
+    return {**single, **combine_labels("stored labels", pd.DataFrame(several, columns=_SAID, dtype=str))[0]}
 
 
 def write_refit(output: Path, run_id: str, refit: Refit) -> None:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import streamlit as st
 
 from compassign.errors import StoreError
+from compassign.label_events import LabelEvent
 from compassign.queries.detail import PeakDetail, peak_detail
 from compassign.queries.label_desk import ORDERS, ask, blind_candidates, hidden_peaks, label_queue
 from compassign.queries.labels import Desk, history, next_peak, progress
-from compassign.queries.provisional import Update
 from compassign.queries.run_folder import Run
+from compassign.refits import Refit
 from pages.shared.answers import ASKED, Pad, ask_about, asked_now, show_pad, show_refusal, undo_last
 from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
-from pages.shared.effect import learn_beside, newest_refit, read_ahead, show_call_now, show_effect, update_of
+from pages.shared.effect import learn_beside, newest_refit, read_ahead, show_call_now, show_effect
 from pages.shared.guard import annotator, begin, recall_name
 from pages.shared.learning import show_learning
 from pages.shared.peak import CANDIDATE, show_evidence
@@ -37,12 +38,13 @@ _HISTORY = {
 
 @dataclass(frozen=True)
 class Asking:
-    """What a question is asked from; who : name, and whether an account proves it. update : what answers changed."""
+    """What a question is asked from; who : name, and whether an account proves it. refit : the newest one."""
 
     run: Run
     desk: Desk
     who: tuple[str, bool]
-    update: Update | None
+    refit: Refit | None
+    events: list[LabelEvent]
 
 
 @st.fragment  # a key draws the desk anew, not the page around it
@@ -71,7 +73,7 @@ def _show_desk(run: Run, desk: Desk, who: tuple[str, bool], order: str) -> None:
         _show_end(desk, who, done.n_left)
     else:
         why = f"{ids.index(peak_id) + 1} of {len(ids)} by {ORDERS[order]}: {queue[peak_id]:.2f}"
-        _show_question(Asking(run, desk, who, update_of(run, refit, events)), peak_id, why)
+        _show_question(Asking(run, desk, who, refit, events), peak_id, why)
     said = history(events, who[0], N_HISTORY)
     if len(said):
         st.caption("What you said last, the newest first")
@@ -105,7 +107,7 @@ def _show_question(asking: Asking, peak_id: str, why: str) -> None:
     with heading:  # after the keys, so that they answer the peak that is named
         _show_heading(detail, why)
     if question.is_prelabel_visible:
-        show_call_now(asking.run, asking.update, peak_id)
+        show_call_now(asking.run, asking.refit, asking.events, peak_id)
         show_evidence(asking.run, peak_id, detail)
     else:
         _show_blind(detail)

@@ -53,7 +53,7 @@ def provisional(
 
     offsets : (n_peaks + 1,) options of each peak. named : peak -> options that its label names.
     """
-    mean = found.weight @ probability
+    mean = found.weight.astype(probability.dtype) @ probability  # without a copy of all draws
     for peak, options in named.items():
         draws = probability[:, list(options)].astype(np.float64)
         total = draws.sum(axis=1, keepdims=True)

@@ -47,13 +47,6 @@ def read_ahead(run: Run) -> None:
             run_draws(run)
 
 
-def update_of(run: Run, refit: Refit | None, events: list[LabelEvent]) -> Update | None:
-    """What the answers change; None where none have come, or the run cannot tell: `show_effect` says why."""
-    with suppress(InputError):
-        return updated(run, refit, events) if can_refit(run.record.config) else None
-    return None
-
-
 def describe(update: Update | None) -> str:
     """Which numbers are shown, in one or two sentences."""
     if update is None:
@@ -79,13 +72,17 @@ def _clock(at: datetime) -> str:
     return f"{at.astimezone(ZoneInfo(st.context.timezone or 'UTC')):%H:%M:%S}"
 
 
-@st.fragment(run_every=POLL_S)  # a refit ends while nobody presses a key
 def show_effect(run: Run, desk: Desk, hidden: Collection[str]) -> None:
     """What the answers since the run change; hidden : peaks about which the run's answer is not to be seen."""
     st.subheader("What your answers change", anchor=False)
-    if not can_refit(run.record.config):
+    if can_refit(run.record.config):
+        _follow_effect(run, desk, hidden)
+    else:
         st.caption("Nothing before a new run: a look-up and a prior learn nothing from answers.")
-        return
+
+
+@st.fragment(run_every=POLL_S)  # a refit ends while nobody presses a key
+def _follow_effect(run: Run, desk: Desk, hidden: Collection[str]) -> None:
     refit = newest_refit(run)
     if refit is not None and refit.problem:
         complain("The model could not be fitted again.", refit.problem)
@@ -116,8 +113,11 @@ def _show_moved(run: Run, update: Update, events: list[LabelEvent], hidden: Coll
     st.dataframe(moved, hide_index=True, column_config=_MOVED, placeholder="null", alt="Peaks whose call moved")
 
 
-def show_call_now(run: Run, update: Update | None, peak_id: str) -> None:
-    """What the answers so far make of the peak that is asked about."""
-    call = None if update is None else call_now(run, update, peak_id)
+def show_call_now(run: Run, refit: Refit | None, events: list[LabelEvent], peak_id: str) -> None:
+    """What the answers so far make of the peak that is asked about; nothing where that cannot be told."""
+    call = None
+    with suppress(InputError):  # `show_effect` says why
+        update = updated(run, refit, events) if can_refit(run.record.config) else None
+        call = None if update is None else call_now(run, update, peak_id)
     if call is not None:
         st.caption(f"With the answers so far: {escaped(call[0]) or 'null'}, {call[1]:.3f}. The table is the run's.")

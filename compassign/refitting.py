@@ -49,6 +49,7 @@ class Refitter:
     output: Path
     run_id: str
     _engine: GenerativeEngine | None = field(default=None, init=False)
+    _parameters: tuple[tuple[str, ...], tuple[str, ...]] = field(default=((), ()), init=False)
 
     @property
     def path(self) -> Path:
@@ -121,8 +122,10 @@ class Refitter:
         if self.record.config.model != "generative" or not problem.n_slots:
             return None
         terms = terms_of(problem)
-        if self._engine is None or tuple(self._engine.prior_sd) != hyperparameters(problem, terms):
+        parameters = (hyperparameters(problem, terms), problem.statements.annotator_names)
+        if self._engine is None or parameters != self._parameters:
             self._engine = compile_generative(problem, terms, self.record.config.seed)
+            self._parameters = parameters
         return self._engine
 
 

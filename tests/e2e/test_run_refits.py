@@ -17,6 +17,7 @@ from run_tools import Run as Finished
 from compassign import refits, refitting
 from compassign.data.workspace import Source
 from compassign.label_events import Kind, LabelEvent
+from compassign.models.problem import AssignmentProblem
 from compassign.queries.labels import Desk, open_desk
 from compassign.queries.provisional import run_draws, updated
 from compassign.queries.run_folder import Run, load_run
@@ -135,3 +136,25 @@ def test_what_stops_it_is_said_in_place_of_a_refit(
     assert found is not None
     assert found.last_event == last.id
     assert "has changed since the run" in found.problem
+
+
+def test_the_model_is_compiled_anew_only_where_it_gets_other_parameters(
+    workspace: tuple[Run, Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, desk = workspace
+    compiled: list[tuple[str, ...]] = []
+
+    def count(problem: AssignmentProblem, terms: object, seed: int) -> object:
+        compiled.append(problem.statements.annotator_names)
+        return object()
+
+    monkeypatch.setattr(refitting, "compile_generative", count)
+    refitter = Refitter(tmp_path, run.run_id)
+    refitter.prepare([])
+    first = least_certain(run)[0]
+    answer(desk, first, "")
+    refitter.prepare(desk.events())
+    assert compiled == [()]
+    desk.store.append(replace(desk.blank(first, "Bob", "Bob"), kind="null"))
+    refitter.prepare(desk.events())
+    assert compiled == [(), ("Ada", "Bob")]

@@ -35,6 +35,7 @@ _BACKUP, _COMPARE, _AUDIT = "compassign.workspace_backup", "compassign.cli_compa
 _RECALIBRATE, _LABEL = "compassign.recalibrate", "compassign.cli_label"
 _AUDIT_LABELS, _IMPORT = "compassign.cli_audit_labels", "compassign.cli_import"
 _SIMULATE = "compassign.cli_simulate"
+_SPECTRA = "compassign.spectra.evidence"
 _EXPORT = "compassign.cli_export"
 
 Recalibration = Literal["temperature", "isotonic"]
@@ -122,7 +123,9 @@ def validate(
 ) -> None:
     """Check a dataset without fitting anything: a summary if it can be used, otherwise every problem found."""
     with _Boundary() as boundary:
-        typer.echo(dataset_summary(_load(data)))
+        dataset = _load(data)
+        of_spectra: list[str] = importlib.import_module(_SPECTRA).describe_spectra(dataset)
+        typer.echo("\n".join([dataset_summary(dataset), *of_spectra]))
     raise typer.Exit(boundary.code)
 
 

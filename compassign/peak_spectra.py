@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,12 +18,16 @@ from compassign.spectra.spectrum import Spectrum
 
 TABLE_NAME, SPECTRA_NAME = "spectra.csv", "spectra.npz"
 _PEAK, _COMPOUND = "peak", "compound"  # what the stored spectra are of
+_HASHED_DECIMALS = 6
 
 
-def write_peak_spectra(question: Question, folder: Path) -> None:
-    """Write which spectrum each peak has, and the spectra of peaks and of their candidates, if there are any."""
+def write_peak_spectra(question: Question, folder: Path) -> dict[str, str]:
+    """Write which spectrum each peak has, and the spectra of peaks and of their candidates, if there are any.
+
+    Returns `spectra_hash`, the SHA-256 hex digest of what they were found to say, to six decimals; nothing without any.
+    """
     if question.spectra is None or not question.spectra.peaks.of_peak:
-        return
+        return {}
     of_peak = dict(sorted(question.spectra.peaks.of_peak.items()))
     peak_ids = question.dataset.peaks["peak_id"].tolist()
     write_csv(_table({peak_ids[row]: match for row, match in of_peak.items()}), folder / TABLE_NAME)
@@ -34,6 +39,10 @@ def write_peak_spectra(question: Question, folder: Path) -> None:
     columns = _columns(_PEAK, [(peak_ids[row], match.spectrum) for row, match in of_peak.items()])
     with written_whole(folder / SPECTRA_NAME) as path, path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **columns, **_columns(_COMPOUND, of_compound))
+    found = question.spectra.comparisons
+    rounded = np.rint(found.similarity * 10.0**_HASHED_DECIMALS)
+    content = np.stack([found.slot, rounded, found.n_matched]).astype("<i8").tobytes()
+    return {"spectra_hash": hashlib.sha256(content).hexdigest()}
 
 
 def _table(matches: dict[str, Matched]) -> pd.DataFrame:

@@ -175,9 +175,9 @@ def _write_results(
     table = peak_assignments_table(dataset, candidates, decisions, is_labelled, is_calibrant)
     write_csv(table, output.folder / "peak_assignments.csv")
     write_csv(candidates_table(dataset, candidates, posterior.slots), output.folder / "candidates.csv")
-    write_peak_spectra(question, output.folder)
     write_csv(compounds_table(dataset, candidates, posterior.joint, compounds), output.folder / "compounds.csv")
     hashes = {name: getattr(dataset, name) for name in ("dataset_hash", "labels_hash", "truth_hash")}
+    hashes |= write_peak_spectra(question, output.folder)
     write_json(hashes, output.folder / "run.json")  # the command adds the configuration and how it was started
     _write_checks(question, fitted, output)
     annotators = annotators_table(question.annotations, question.problem, fitted.draws.flat() if fitted.draws else None)

@@ -28,6 +28,7 @@ FREE = "free"  # also the purpose of a label that states none
 PURPOSES = ("active", AUDIT, FREE)
 SKIPPED = "yes"
 SPECTRA, LIBRARY_SPECTRA = "spectra", "library_spectra"  # names, without ending, of files with fragment spectra
+SPECTRA_ENDINGS = (".mgf", ".msp", ".mzML")  # the last is of measured ones alone
 OPTION_SEPARATOR = ";"  # between the compounds of a label and between the species of known_in
 
 

@@ -22,10 +22,13 @@ from compassign.data.meta import META_FILE
 from compassign.data.raw import show_value
 from compassign.data.read import read_csv
 from compassign.errors import InputError, Place, Problem
-from compassign.tables import REQUIRED_TABLES, RULES, TABLE_NAMES
+from compassign.tables import LIBRARY_SPECTRA, REQUIRED_TABLES, RULES, SPECTRA, SPECTRA_ENDINGS, TABLE_NAMES
 
 ENDINGS = (".csv", ".parquet")
-KNOWN_FILES = frozenset([META_FILE, *(f"{table}{ending}" for table in TABLE_NAMES for ending in ENDINGS)])
+_SPECTRA_FILES = (f"{name}{ending}" for name in (SPECTRA, LIBRARY_SPECTRA) for ending in SPECTRA_ENDINGS)
+KNOWN_FILES = frozenset(
+    [META_FILE, *_SPECTRA_FILES, *(f"{table}{ending}" for table in TABLE_NAMES for ending in ENDINGS)]
+)
 MAX_ENTRIES = 1000  # of a zip; a dataset has eight files, and a study's folder some more that are left out
 MAX_BYTES = 300_000_000  # of all files unpacked, which read take ten times that; 100,000 peaks are about 10 MB
 MAX_RATIO = 200  # of unpacked to packed size; tables of measurements shrink to a quarter, a bomb to a thousandth

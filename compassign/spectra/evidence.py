@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from compassign.candidates import Candidates
+from compassign.candidates import Candidates, Windows, build_candidates
 from compassign.data.dataset import Dataset
 from compassign.data.raw import list_some
 from compassign.spectra.files import injection_of, library_files, measured_files, read_spectra
@@ -80,6 +80,17 @@ def find_spectral_evidence(dataset: Dataset, candidates: Candidates) -> Spectral
     pairs = to_pairs([*library_pairs(library, first_blocks(dataset.compounds)), *known])
     log_ratio = _log_ratio(comparisons, learn_ratio(pairs), candidates.compound.size)
     return SpectralEvidence(peaks, library, comparisons, log_ratio, pairs.n_compounds)
+
+
+def describe_spectra(dataset: Dataset) -> list[str]:
+    """What a run would find in the spectra of a dataset, one sentence a line; none where there are no spectra.
+
+    Raises InputError for files that cannot be read.
+    """
+    found = find_spectral_evidence(dataset, build_candidates(dataset, None, Windows()))
+    if found is None:
+        return []
+    return [*(f"  {line}" for line in found.found()), *(f"warning: {line}" for line in found.not_used())]
 
 
 def _mz_of_slots(dataset: Dataset, candidates: Candidates) -> FloatArray:

@@ -9,10 +9,10 @@ from pathlib import Path
 from compassign.spectra.mzml import read_mzml_spectra
 from compassign.spectra.spectrum import Spectrum
 from compassign.spectra.text import read_text_spectra
-from compassign.tables import LIBRARY_SPECTRA, SPECTRA
+from compassign.tables import LIBRARY_SPECTRA, SPECTRA, SPECTRA_ENDINGS
 
 MZML = ".mzml"
-_ENDINGS = (".mgf", ".msp", MZML)
+_ENDINGS = tuple(ending.lower() for ending in SPECTRA_ENDINGS)
 
 
 def measured_files(folder: Path | None) -> list[Path]:

@@ -38,8 +38,8 @@ NOT_THERE = "Not in the file"
 UNITS = MINUTES, SECONDS = ("minutes", "seconds")
 ONE_GROUP = "all"  # species of a dataset that names none
 _N_UPLOADS = "n_uploads"  # gives the upload field a new, empty one
-_KINDS = ["zip", "csv", "parquet", "toml"]
-_OTHER_KINDS = ["tsv", "txt", "xlsx", "xml", "consensusxml", "featurexml", "mztab"]
+_KINDS = ["zip", "csv", "parquet", "toml", "mgf", "msp", "mzml"]
+_OTHER_KINDS = ["tsv", "txt", "xlsx", "xml", "consensusxml", "featurexml", "mztab", "sdf"]
 _ASKED_FIRST = ("peaks.csv", "compounds.csv")
 _IN_A_ROW = 3
 FORMAT_PX = 320
@@ -81,9 +81,10 @@ def _show_format() -> None:
 def _ask_upload(output: Path) -> None:
     st.caption(
         "A zip of the folder, or its tables: one of peaks and one of library compounds are needed. Peaks may be "
-        "the table of another program, such as mzmine, MS-DIAL or XCMS, with its samples. Files and columns may have "
-        "other names; you are asked what they are. Commas, semicolons or tabs between cells, decimal points or commas. "
-        "Units: m/z as measured, masses in Da, retention times in minutes or seconds."
+        "the table of another program, such as mzmine, MS-DIAL or XCMS, with its samples; the library may be one of "
+        "HMDB, an SD file, MSP, MGF or a sheet. Files and columns may have other names; you are asked what they are. "
+        "Commas, semicolons or tabs between cells, decimal points or commas. Units: m/z as measured, masses in Da, "
+        "retention times in minutes or seconds."
     )
     _show_format()
     n_uploads = st.session_state.setdefault(_N_UPLOADS, 0)

@@ -53,6 +53,12 @@ def test_tables_are_taken_from_one_folder_and_the_rest_is_named(tmp_path: Path, 
     assert left_out == (f"{place}notes.docx",)
 
 
+def test_spectra_come_with_their_tables(tmp_path: Path) -> None:
+    files = {"peaks.csv": PEAKS, "spectra.mzML": "x", "library_spectra.msp": "x", "other.mgf": "x"}
+    assert unpack(zipped(files), tmp_path) == ("other.mgf",)
+    assert names(tmp_path) == ["library_spectra.msp", "peaks.csv", "spectra.mzML"]
+
+
 @pytest.mark.parametrize(
     "name", ["../peaks.csv", "a/../../peaks.csv", "/etc/peaks.csv", "..\\peaks.csv", "C:peaks.csv", "C:\\peaks.csv"]
 )

@@ -1,22 +1,22 @@
 """The XML of HMDB (hmdb.ca), one metabolite at a time: the whole file has several gigabytes.
 
+Expat is used by itself: a tree of each metabolite, of which most is not needed, takes most of the time.
 Source: the elements of hmdb_metabolites.xml, version 5; older files spell `monisotopic_moleculate_weight`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
-from xml.etree.ElementTree import Element, ParseError  # noqa: S405  # types only; defusedxml parses
-
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import iterparse
+from xml.parsers import expat  # noqa: S407  # document types, and with them all entities, are refused below
 
 from compassign.errors import InputError, Place, Problem
 from compassign.formats.library.entry import Entry, LibraryFormat
 
 _MAX_BYTES = 64_000_000  # of one metabolite; the largest have a few megabytes
+_BLOCK_BYTES = 1_000_000
+_METABOLITE, _CHILD = 2, 3  # depth of a metabolite and of what is said of it
 _ELEMENTS = {
     "compound_id": ("accession",),
     "name": ("name",),
@@ -32,60 +32,73 @@ _STATUS = "status"  # quantified, detected, expected or predicted
 
 
 def read_hmdb(path: Path) -> Iterator[Entry]:
-    """The metabolites of a file; raises InputError for what is cut off, declares entities or is no XML."""
+    """The metabolites of a file; raises InputError for what is cut off, has a document type or is no XML."""
     try:
         with path.open("rb") as file:
-            yield from _entries(_Watched(file, path.name))
-    except ParseError as error:
+            for row, texts in enumerate(_metabolites(file, path.name), start=1):
+                yield _entry(row, texts)
+    except expat.ExpatError as error:
         found = f"is no complete XML ({error})"
-        raise InputError([Problem.at(Place(path.name, error.position[0]), found, "a file of HMDB")]) from error
-    except DefusedXmlException as error:
-        found = f"declares entities or a document type ({type(error).__name__})"
-        raise InputError([Problem.at(Place(path.name), found, "plain XML, as HMDB writes it")]) from error
+        raise InputError([Problem.at(Place(path.name, error.lineno), found, "a file of HMDB")]) from error
 
 
-class _Watched:
-    """A file that is read no farther than one metabolite may be long."""
+class _Reading:
+    """What was met of a file so far; metabolites : child -> text, of those that ended."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self._file, self._name = file, name
-        self.n_read = 0  # since the last metabolite
+    def __init__(self, file: str) -> None:
+        self.metabolites: list[Mapping[str, str]] = []
+        self._file = file
+        self._depth = 0
+        self._texts: dict[str, str] = {}
+        self._parts: list[str] = []
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.StartDoctypeDeclHandler = self._refuse
 
-    def read(self, size: int = -1) -> bytes:
-        block = self._file.read(size)
-        self.n_read += len(block)
-        if self.n_read > _MAX_BYTES:
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        del tag, attributes
+        self._depth += 1
+        if self._depth == _CHILD:
+            self.parser.CharacterDataHandler = self._parts.append
+        elif self._depth > _CHILD:  # names and accessions occur further down too
+            self.parser.CharacterDataHandler = None
+
+    def _end(self, tag: str) -> None:
+        if self._depth == _CHILD:
+            self._texts.setdefault(tag.rpartition(":")[2], "".join(self._parts).strip())
+            self._parts.clear()
+            self.parser.CharacterDataHandler = None
+        elif self._depth == _METABOLITE:
+            self.metabolites.append(self._texts)
+            self._texts = {}
+        self._depth -= 1
+
+    def _refuse(self, *declared: object) -> None:
+        del declared
+        found = "declares a document type, and entities perhaps"
+        raise InputError([Problem.at(Place(self._file), found, "plain XML, as HMDB writes it")])
+
+
+def _metabolites(file: BinaryIO, name: str) -> Iterator[Mapping[str, str]]:
+    """Child -> text of each metabolite."""
+    reading = _Reading(name)
+    n_read = 0  # since a metabolite ended
+    while block := file.read(_BLOCK_BYTES):
+        reading.parser.Parse(block, False)
+        n_read = 0 if reading.metabolites else n_read + len(block)
+        yield from reading.metabolites
+        reading.metabolites.clear()
+        if n_read > _MAX_BYTES:
             found = f"found more than {_MAX_BYTES:,} bytes without the end of a metabolite"
-            raise InputError([Problem.at(Place(self._name), found, "a file of HMDB")])
-        return block
+            raise InputError([Problem.at(Place(name), found, "a file of HMDB")])
+    reading.parser.Parse(b"", True)
 
 
-def _entries(file: _Watched) -> Iterator[Entry]:
-    root: Element | None = None
-    n_found = 0
-    for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
-        if event == "start":
-            root = element if root is None else root
-        elif _bare(element.tag) == "metabolite":
-            n_found += 1
-            file.n_read = 0
-            yield _entry(n_found, element)
-            if root is not None:
-                root.clear()  # metabolites would collect in memory
-
-
-def _entry(row: int, metabolite: Element) -> Entry:
-    """An entry of the direct children: names and accessions occur further down too."""
-    texts: dict[str, str] = {}
-    for child in metabolite:
-        texts.setdefault(_bare(child.tag), (child.text or "").strip())
+def _entry(row: int, texts: Mapping[str, str]) -> Entry:
     fields = {ours: next((texts[name] for name in names if texts.get(name)), "") for ours, names in _ELEMENTS.items()}
     return Entry(row, fields, {f"hmdb_{_STATUS}": texts.get(_STATUS, "")})
-
-
-def _bare(tag: str) -> str:
-    """A tag without its namespace."""
-    return tag.rpartition("}")[2]
 
 
 HMDB = LibraryFormat("hmdb", "HMDB (XML)", lambda begin: "<hmdb" in begin, read_hmdb)

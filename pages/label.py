@@ -15,18 +15,23 @@ from compassign.queries.labels import Desk, history, next_peak, progress
 from compassign.queries.run_folder import Run
 from compassign.refits import Refit
 from pages.shared.answers import ASKED, Pad, ask_about, asked_now, show_pad, show_refusal, undo_last
+from pages.shared.audit_desk import AUDIT, drawn_peaks, show_audit
 from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
 from pages.shared.effect import learn_beside, newest_refit, read_ahead, show_call_now, show_effect
 from pages.shared.guard import annotator, begin, recall_name
 from pages.shared.learning import show_learning
 from pages.shared.peak import CANDIDATE, show_evidence
+from pages.shared.stopping import show_stopping
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
 
+ORDER = "entropy"  # unless another is chosen
 _NAME = "as"  # of the link: who labels, so that a page that is loaded anew goes on
 N_HISTORY = 8
 _S_PER_HOUR = 3600.0
 BLIND_COLUMNS = ("name", "adduct", "formula", "ppm_error", "rt_z", "mz_theoretical")
+BLIND, BLIND_AUDIT = "to see how much it leads you", "so that the audit is not led by what it is to judge"
+WHY = {**ORDERS, AUDIT: "the order of the audit's draw (probability to be drawn)"}
 _HISTORY = {
     "peak_id": COLUMNS["peak_id"],
     "answer": st.column_config.TextColumn("Answer"),
@@ -38,13 +43,17 @@ _HISTORY = {
 
 @dataclass(frozen=True)
 class Asking:
-    """What a question is asked from; who : name, and whether an account proves it. refit : the newest one."""
+    """What a question is asked from; who : name, and whether an account proves it. refit : the newest one.
+
+    inclusion_prob : of the draw, where the question is one of the audit.
+    """
 
     run: Run
     desk: Desk
     who: tuple[str, bool]
     refit: Refit | None
     events: list[LabelEvent]
+    inclusion_prob: float | None
 
 
 @st.fragment  # a key draws the desk anew, not the page around it
@@ -52,15 +61,17 @@ def _show_desk(run: Run, desk: Desk, who: tuple[str, bool], order: str) -> None:
     """The peak that is next, its evidence and the keys, and what was said before."""
     show_refusal()
     refit = newest_refit(run)
-    queue = label_queue(run, desk, order, refit)
-    ids = list(queue)
     try:
+        queue = show_audit(run, desk) if order == AUDIT else label_queue(run, desk, order, refit, drawn_peaks(desk))
+        ids = list(queue)
         peak_id = next_peak(desk, ids, who[0])
         events = desk.events()
     except StoreError as error:
         complain("The labels cannot be read now.", str(error))
         st.button("Try again")
         return
+    if order == AUDIT and not ids:
+        return  # before a draw
     learn_beside(run, refit, events)
     done = progress(events, ids, who[0])
     pace = f"{done.pace_s:.1f} s a peak, {_S_PER_HOUR / max(done.pace_s, 0.1):.0f} an hour" if done.pace_s else ""
@@ -72,8 +83,9 @@ def _show_desk(run: Run, desk: Desk, who: tuple[str, bool], order: str) -> None:
     if peak_id is None:
         _show_end(desk, who, done.n_left)
     else:
-        why = f"{ids.index(peak_id) + 1} of {len(ids)} by {ORDERS[order]}: {queue[peak_id]:.2f}"
-        _show_question(Asking(run, desk, who, refit, events), peak_id, why)
+        why = f"{ids.index(peak_id) + 1} of {len(ids)} by {WHY[order]}: {queue[peak_id]:.2f}"
+        inclusion_prob = queue[peak_id] if order == AUDIT else None
+        _show_question(Asking(run, desk, who, refit, events, inclusion_prob), peak_id, why)
     said = history(events, who[0], N_HISTORY)
     if len(said):
         st.caption("What you said last, the newest first")
@@ -100,7 +112,7 @@ def _show_question(asking: Asking, peak_id: str, why: str) -> None:
     if asked is not before:
         st.query_params.pop(CANDIDATE, None)  # of the peak before
     detail = peak_detail(asking.run, peak_id)
-    question = ask(detail, asking.who[0], asked.client_key)
+    question = ask(detail, asking.who[0], asked.client_key, asking.inclusion_prob)
     heading = st.container()
     pad = Pad(asking.desk, asking.run, question, asking.who, asked.since_s)
     show_pad(pad)
@@ -110,7 +122,7 @@ def _show_question(asking: Asking, peak_id: str, why: str) -> None:
         show_call_now(asking.run, asking.refit, asking.events, peak_id)
         show_evidence(asking.run, peak_id, detail)
     else:
-        _show_blind(detail)
+        _show_blind(detail, BLIND if asking.inclusion_prob is None else BLIND_AUDIT)
     ask_about(pad)
 
 
@@ -122,8 +134,8 @@ def _show_heading(detail: PeakDetail, why: str) -> None:
     st.caption(f"Why this peak: {why}")
 
 
-def _show_blind(detail: PeakDetail) -> None:
-    st.caption("What the run says of this peak is hidden, to see how much it leads you. Candidates by name.")
+def _show_blind(detail: PeakDetail, why: str) -> None:
+    st.caption(f"What the run says of this peak is hidden, {why}. Candidates by name.")
     st.dataframe(
         blind_candidates(detail),
         hide_index=True,
@@ -147,10 +159,11 @@ def show() -> None:
     if not who[1]:
         st.query_params[_NAME] = who[0]
     order = st.segmented_control(
-        "Ask first", list(ORDERS), default="entropy", required=True, key="order_of_asking", bind="query-params"
+        "Ask first", list(WHY), default=ORDER, required=True, key="order_of_asking", bind="query-params"
     )
     desk = open_run_desk(run)
-    _show_desk(run, desk, who, order or "entropy")
+    _show_desk(run, desk, who, order or ORDER)
+    show_stopping(run, desk, ORDER if order in (None, AUDIT) else order)
     show_effect(run, desk, hidden_peaks(run, desk, who[0]))
     show_learning(run)
     read_ahead(run)

@@ -15,18 +15,27 @@ BATCH_SIZE = 10  # answers between two looks at what they are worth, as in the l
 MIN_MENDED = 0.5  # expected errors in a batch: with fewer, twenty answers and more go into mending one
 PATIENCE = 3  # batches in a row: one alone may have met easy peaks
 MAX_AHEAD = 20  # batches that are looked at; of those beyond, today's probabilities say little
+N_FAR = PATIENCE  # batches whose effect on other peaks is worked out: of later ones it takes long and is small
+MIN_DOUBT = 0.01  # of another peak: one that is surer has nothing to be mended
 
 
 @dataclass(frozen=True)
 class Outlook:
     """What more answers are expected to mend.
 
-    n_errors : expected errors among the calls of the peaks that have no answer. mended : (n_batches,) how many of them
-    each of the next batches mends, in its own peaks and in those that depend on them.
+    n_errors : expected errors among the calls of the peaks that have no answer. own, others : (n_batches,) how many of
+    them each of the next batches mends, in the peaks that are asked about and in others that depend on them; the latter
+    of the first N_FAR batches, 0 of the rest.
     """
 
     n_errors: float
-    mended: FloatArray
+    own: FloatArray
+    others: FloatArray
+
+    @property
+    def mended(self) -> FloatArray:
+        """Expected errors that each batch mends, (n_batches,)."""
+        return np.asarray(self.own + self.others)
 
 
 @dataclass(frozen=True)
@@ -56,19 +65,18 @@ def look_ahead(draws: OptionDraws, is_counted: BoolArray, batches: Sequence[IntA
     expected error of Roy and McCallum 2001, ICML.
     """
     doubt = np.where(is_counted, _doubt(draws), 0.0)
-    open_draws, open_peaks = _of_peaks(draws, np.flatnonzero(doubt > 0.0))
+    far = _Far.of(draws, np.flatnonzero(doubt > MIN_DOUBT))
     left = doubt.copy()
-    mended = np.zeros(len(batches))
+    own, others = np.zeros(len(batches)), np.zeros(len(batches))
     for number, batch in enumerate(batches):
-        mended[number] = left[batch].sum()
+        own[number] = left[batch].sum()
         left[batch] = 0.0
-        others = np.zeros(left.size)
-        others[open_peaks] = sum(_effect(draws, open_draws, peak) for peak in batch.tolist())
-        others = np.where(left > 0.0, np.minimum(others, left), 0.0)
-        if others.sum() > 0.0:  # else they depend on nothing but noise
-            mended[number] += others.sum()
-            left -= others
-    return Outlook(float(doubt.sum()), mended)
+        effect = far.effect(draws, batch) if number < N_FAR else np.zeros(left.size)
+        effect = np.where(left > 0.0, np.minimum(effect, left), 0.0)
+        if effect.sum() > 0.0:  # else others depend on nothing but noise
+            others[number] = effect.sum()
+            left -= effect
+    return Outlook(float(doubt.sum()), own, others)
 
 
 def own_doubts(probabilities: Sequence[float]) -> list[float]:
@@ -113,7 +121,9 @@ def _go_on(outlook: Outlook, n_worth: int) -> str:
     number += " or more" if n_worth == MAX_AHEAD else ""
     who = "it is" if n_worth == 1 else "they are"
     of = f"{mended:.1f} of {outlook.n_errors:.1f} expected errors"
-    return f"{number} may be worth it: {who} expected to mend {of}, if the answers are right."
+    others = f"{float(outlook.others[:n_worth].sum()):.1f}"
+    far = f"at least {others} of these in other peaks, " if others != "0.0" else ""
+    return f"{number} may be worth it: {who} expected to mend {of}, {far}if the answers are right."
 
 
 def _lowered(sentence: str) -> str:
@@ -127,32 +137,50 @@ def _doubt(draws: OptionDraws) -> FloatArray:
     return np.clip(1.0 - np.maximum.reduceat(mean, draws.offsets[:-1]), 0.0, 1.0)
 
 
-def _of_peaks(draws: OptionDraws, peaks: IntArray) -> tuple[OptionDraws, IntArray]:
-    """The draws of some peaks alone, and these peaks."""
-    sizes = np.diff(draws.offsets)
-    is_kept = np.isin(peak_of_entry(draws.offsets), peaks)
-    return OptionDraws(np.concatenate([[0], np.cumsum(sizes[peaks])]), draws.probability[:, is_kept]), peaks
+@dataclass(frozen=True)
+class _Far:
+    """The peaks that answers about others may mend, in two halves of the draws.
 
-
-def _effect(draws: OptionDraws, others: OptionDraws, peak: int) -> FloatArray:
-    """How much an answer about a peak is expected to raise the probability of others' calls, (n_others,).
-
-    The calls with and without the answer are chosen by one half of the draws, which are those of different chains, and
-    judged by the other half, in turn: judged by its own half, a choice gains from noise alone. 0 with one draw.
+    peaks : (n,). offsets : of their options. halves : (n_draws / 2, n_options) each. now : (n,) probability of the call
+    that one half chose and the other judged, of both ways; without halves where there is one draw.
     """
-    half = draws.probability.shape[0] // 2
-    if not half or not others.probability.shape[1]:
-        return np.zeros(others.offsets.size - 1)
-    own = draws.probability[:, draws.offsets[peak] : draws.offsets[peak + 1]]
-    parts = (slice(0, half), slice(half, 2 * half))
-    means = [others.probability[part].mean(axis=0)[None] for part in parts]
-    joints = [own[part].T @ others.probability[part] / half for part in parts]  # (n_own_options, n_options)
-    gains = [
-        _judged(joints[choosing], joints[judging], others.offsets)
-        - _judged(means[choosing], means[judging], others.offsets)
-        for choosing, judging in ((0, 1), (1, 0))
-    ]
-    return np.asarray(sum(gains) / len(gains), dtype=np.float64)
+
+    peaks: IntArray
+    offsets: IntArray
+    halves: tuple[FloatArray, ...]
+    now: tuple[FloatArray, ...]
+
+    @classmethod
+    def of(cls, draws: OptionDraws, peaks: IntArray) -> _Far:
+        """The draws of some peaks alone."""
+        offsets = np.concatenate([[0], np.cumsum(np.diff(draws.offsets)[peaks])])
+        kept = draws.probability[:, np.isin(peak_of_entry(draws.offsets), peaks)]
+        half = kept.shape[0] // 2
+        if not half or not peaks.size:
+            return cls(peaks, offsets, (), ())
+        halves = (kept[:half], kept[half : 2 * half])
+        means = [part.mean(axis=0)[None] for part in halves]
+        now = tuple(_judged(means[choosing], means[1 - choosing], offsets) for choosing in (0, 1))
+        return cls(peaks, offsets, halves, now)
+
+    def effect(self, draws: OptionDraws, asked: IntArray) -> FloatArray:
+        """How much the answers are expected to raise the probability of every peak's call, added up, (n_peaks,).
+
+        The calls with and without an answer are chosen by one half of the draws, which are those of different chains,
+        and judged by the other half, in turn: judged by its own half, a choice gains from noise alone.
+        """
+        effect = np.zeros(draws.offsets.size - 1)
+        if not self.halves:
+            return effect
+        half = self.halves[0].shape[0]
+        for peak in asked.tolist():
+            own = draws.probability[:, draws.offsets[peak] : draws.offsets[peak + 1]]
+            parts = (own[:half], own[half : 2 * half])
+            # (n_own_options, n_options)
+            joint = [part.T @ others / half for part, others in zip(parts, self.halves, strict=True)]
+            for choosing, now in enumerate(self.now):
+                effect[self.peaks] += (_judged(joint[choosing], joint[1 - choosing], self.offsets) - now) / 2.0
+        return effect
 
 
 def _judged(choosing: FloatArray, judging: FloatArray, offsets: IntArray) -> FloatArray:

@@ -30,11 +30,11 @@ class Audit:
     """The audit of a dataset.
 
     inclusion_prob : peak_id -> probability that the draw took it, in the order of the draw; empty before a draw.
-    queue : of these, what no table has answered. level : what the answers say at the run's limit; None without any.
+    queue : of these, what labels.csv has not answered. level : what the answers say at the run's limit; None without.
     """
 
     inclusion_prob: dict[str, float]
-    queue: tuple[str, ...]
+    queue: dict[str, float]
     level: AuditedLevel | None
 
 
@@ -47,7 +47,8 @@ def read_audit(run: Run, desk: Desk, events: Sequence[LabelEvent]) -> Audit:
     alpha = run.record.config.alpha
     found = estimate_audit(_labels_now(desk, events), called_by_run(run.peaks), [alpha])
     level = None if found is None else found.levels[f"{alpha:g}"]
-    return Audit(drawn, tuple(peak_id for peak_id in drawn if peak_id not in answered), level)
+    queue = {peak_id: probability for peak_id, probability in drawn.items() if peak_id not in answered}
+    return Audit(drawn, queue, level)
 
 
 def n_open_to_draw(run: Run, desk: Desk, events: Sequence[LabelEvent]) -> tuple[int, int]:

@@ -79,7 +79,7 @@ def label_queue(
     if order not in ORDERS:
         raise InputError(f"order = {order!r}, expected one of {', '.join(ORDERS)}")
     named = None if refit is None else refit.named
-    score = ACQUISITIONS[order](_mean_options(run) if named is None else named.draws)
+    score = ACQUISITIONS[order](mean_options(run) if named is None else named.draws)
     audit = [*desk.dataset.peaks["peak_id"].to_numpy()[desk.dataset.audit.peak].tolist(), *drawn]
     peaks = run.peaks
     is_open = (peaks["n_candidates"] > 0) & ~peaks["is_labelled"] & ~peaks["is_calibrant"]
@@ -88,17 +88,14 @@ def label_queue(
     return dict(zip(ranked["peak_id"].tolist(), ranked["score"].tolist(), strict=True))
 
 
-def hidden_peaks(run: Run, desk: Desk, annotator: str, drawn: Collection[str] = ()) -> frozenset[str]:
-    """The peaks about which an annotator is not to see what the run says: those of the audit, and the blind ones.
-
-    drawn : peaks of an audit that was drawn at the desk.
-    """
-    audit = [*desk.dataset.peaks["peak_id"].iloc[desk.dataset.audit.peak].tolist(), *drawn]
+def hidden_peaks(run: Run, desk: Desk, annotator: str) -> frozenset[str]:
+    """The peaks about which an annotator is not to see what the run says: the audit of labels.csv and blind ones."""
+    audit = desk.dataset.peaks["peak_id"].iloc[desk.dataset.audit.peak].tolist()
     blind = [peak_id for peak_id in run.peaks["peak_id"].tolist() if is_prelabel_hidden(peak_id, annotator)]
     return frozenset([*audit, *blind])
 
 
-def _mean_options(run: Run) -> OptionDraws:
+def mean_options(run: Run) -> OptionDraws:
     """The run's mean probabilities of every peak's options, as a single draw."""
     starts = option_starts(run)
     probability = np.add.reduceat(run.candidates["probability"].to_numpy(dtype=np.float64), starts)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from compassign.errors import InputError, StoreError
-from compassign.label_events import LabelEvent
+from compassign.label_events import LabelEvent, audit_draw
 from compassign.queries.labels import Desk
 from compassign.queries.provisional import Update, call_now, moved_calls, run_draws, updated
 from compassign.queries.run_folder import Run
@@ -105,7 +105,7 @@ def _show_moved(run: Run, update: Update, events: list[LabelEvent], hidden: Coll
         st.caption(f"Only a fit learns from {_answers(update.n_left_out)} that name no candidate.")
     if update.n_waiting and update.khat is not None:
         st.caption(f"The newest say too much that is new to be weighed in (k-hat {update.khat:.2f}).")
-    moved = moved_calls(run, update, events, hidden)
+    moved = moved_calls(run, update, events, {*hidden, *audit_draw(events)})
     if not len(moved):
         st.text("No other peak has another call now.")
         return

@@ -29,12 +29,14 @@ def output(tmp_path: Path, lookup_folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 def write_loop(output: Path, acquisition: str, dataset_hash: str, last_loss: float) -> None:
     about = (NAME, dataset_hash, "lookup", acquisition, "perfect", 10, 0)
-    rows = pd.DataFrame([dict(zip(ABOUT, about, strict=True))] * 3)
-    counts = {"round": [0, 1, 2], "n_asked": [0, 10, 20], "n_labels": [0, 10, 20], "n_accepted": 5, "seconds": 1.0}
-    scores = {"log_loss": [0.9, 0.7, last_loss], "brier": 0.3, "top1": 0.7, "false_share": 0.1}
+    counts = {"n_accepted": 5, "seconds": 1.0, "brier": 0.3, "top1": 0.7, "false_share": 0.1}
+    rows = [
+        {**dict(zip(ABOUT, about, strict=True)), **counts, "round": i, "n_asked": 10 * i, "n_labels": 10 * i} | loss
+        for i, loss in enumerate([{"log_loss": 0.9}, {"log_loss": 0.7}, {"log_loss": last_loss}])
+    ]
     file = learning_folder(output, dataset_hash) / f"{acquisition}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
-    rows.assign(**counts, **scores).to_csv(file, index=False)
+    pd.DataFrame(rows).to_csv(file, index=False)
 
 
 def opened() -> AppTest:

@@ -10,6 +10,7 @@ import pytest
 from compassign.decisions.acquisition import OptionDraws
 from compassign.decisions.stopping import (
     MAX_AHEAD,
+    N_FAR,
     Advice,
     AuditState,
     Outlook,
@@ -56,7 +57,8 @@ def test_one_answer_mends_what_enumerating_its_answers_says() -> None:
     assert found.n_errors == pytest.approx(0.45 + 0.475 + 0.4)
     assert found.n_errors == pytest.approx(errors_after(peaks, []))
     assert found.mended == pytest.approx([found.n_errors - errors_after(peaks, [0])])
-    assert found.mended[0] > 0.45 + 0.01  # more than its own doubt
+    assert found.own == pytest.approx([0.45])
+    assert found.others[0] > 0.1
 
 
 def test_answers_about_peaks_without_others_in_common_add_up() -> None:
@@ -104,6 +106,14 @@ def test_without_draws_a_batch_mends_its_own_doubt() -> None:
     assert found.mended == pytest.approx([0.5, 0.3])
 
 
+def test_of_far_batches_only_their_own_peaks_are_counted() -> None:
+    pairs = [ASKED, FOLLOWS] * (N_FAR + 1)
+    found = look_ahead(
+        drawn(*pairs), np.ones(len(pairs), dtype=np.bool_), [np.array([2 * i]) for i in range(N_FAR + 1)]
+    )
+    assert (found.others > 0.0).tolist() == [True] * N_FAR + [False]
+
+
 def test_nothing_to_ask_about_mends_nothing() -> None:
     found = look_ahead(drawn(ASKED, FOLLOWS), np.zeros(2, dtype=np.bool_), [])
     assert (found.n_errors, found.mended.size) == (0.0, 0)
@@ -115,14 +125,19 @@ def test_own_doubts_are_of_whole_batches_and_end_with_the_newest() -> None:
 
 
 def advice(mended: list[float], asked: list[float], audit: AuditState = CERTIFIED) -> Advice:
-    return advise(Outlook(37.0, np.array(mended)), asked, audit)
+    total = np.array(mended)
+    return advise(Outlook(37.0, 0.9 * total, 0.1 * total), asked, audit)
 
 
 def test_batches_that_are_worth_it_are_counted_up_to_the_first_that_is_not() -> None:
     found = advice([2.0, 1.5, 0.6, 0.4, 3.0], [0.1, 0.1, 0.1])
     assert (found.is_stop, found.n_batches) == (False, 3)
-    assert found.sentence.startswith("3 more batches of 10 may be worth it: they are expected to mend 4.1 of 37.0")
+    assert found.sentence == (
+        "3 more batches of 10 may be worth it: they are expected to mend 4.1 of 37.0 expected errors, at least 0.4 of "
+        "these in other peaks, if the answers are right."
+    )
     assert advice([0.5, 0.4], []).sentence.startswith("1 more batch of 10 may be worth it: it is")
+    assert "other peaks" not in advise(Outlook(2.0, np.array([0.9]), np.array([0.04])), [], CERTIFIED).sentence
     assert f"{MAX_AHEAD} more batches of 10 or more" in advice([1.0] * MAX_AHEAD, []).sentence
 
 

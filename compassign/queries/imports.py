@@ -19,6 +19,9 @@ from compassign.errors import InputError, Problem
 from compassign.formats.importing import Imported, ImportOptions, import_table
 from compassign.formats.inspecting import Inspection, inspect_table
 from compassign.formats.layout import Sample
+from compassign.formats.library.entry import LibraryFormat
+from compassign.formats.library.importing import import_library
+from compassign.formats.library.registry import find_library
 
 SHEET_COLUMNS = ("injection", "species", "order", "role", "polarity")
 WRITTEN = ("peaks.csv", "injections.csv", "abundances.csv")
@@ -45,6 +48,15 @@ def inspect_upload(name: str, content: BinaryIO) -> Inspection | None:
     """What a file that was handed in says of itself; None where it is no peak table."""
     with TemporaryDirectory() as folder:
         return inspect_table(_kept(Path(folder), name, content))
+
+
+def library_upload(name: str, content: BinaryIO) -> LibraryFormat | None:
+    """The kind of library that a file that was handed in is; None where it is none."""
+    with TemporaryDirectory() as folder:
+        try:
+            return find_library(_kept(Path(folder), name, content))
+        except InputError:
+            return None
 
 
 def sample_table(inspection: Inspection) -> pd.DataFrame:
@@ -84,6 +96,24 @@ def imported_files(table: ForeignTable, options: ImportOptions) -> Iterator[tupl
             raise InputError([_in_words(problem) for problem in error.problems]) from error
         files = sorted((folder / "dataset").iterdir())
         yield {file.name: opened.enter_context(file.open("rb")) for file in files}, _notes(path.name, found)
+
+
+@contextmanager
+def imported_library(name: str, content: BinaryIO) -> Iterator[tuple[dict[str, BinaryIO], list[str]]]:
+    """The files that a library becomes, open for reading, and what is worth saying of them.
+
+    Raises InputError with every problem, and where the file is no library.
+    """
+    with TemporaryDirectory() as place, ExitStack() as opened:
+        path = _kept(Path(place), name, content)
+        known = find_library(path)
+        if known is None:
+            raise InputError(f"{path.name}: is no library")
+        found = import_library(path, Path(place) / "dataset", known)
+        about = f"{path.name}: {found.title}, {found.n_compounds:,} compounds of {found.n_entries:,} entries"
+        files = sorted((Path(place) / "dataset").iterdir())
+        notes = [about, *(f"{path.name}: {warning}" for warning in found.warnings)]
+        yield {file.name: opened.enter_context(file.open("rb")) for file in files}, notes
 
 
 def _kept(folder: Path, name: str, content: BinaryIO) -> Path:

@@ -11,7 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from compassign.formats.importing import ImportOptions
 from compassign.formats.inspecting import Inspection
 from compassign.formats.layout import RtUnit
-from compassign.queries.imports import ForeignTable, inspect_upload, sample_table, sheet_template
+from compassign.queries.imports import ForeignTable, inspect_upload, library_upload, sample_table, sheet_template
 from compassign.tables import POLARITIES
 from pages.shared.text import escaped
 
@@ -39,6 +39,18 @@ def inspect_file(file: UploadedFile) -> Inspection | None:
 def _inspected(file_id: str, _file: UploadedFile) -> Inspection | None:
     del file_id  # names the content
     return inspect_upload(_file.name, _file)
+
+
+def find_file_library(file: UploadedFile) -> str:
+    """What library an uploaded file is, in words, found once; "" where it is none."""
+    return _library(file.file_id, file)
+
+
+@st.cache_data(max_entries=_CACHED, show_spinner="Looking at the file")
+def _library(file_id: str, _file: UploadedFile) -> str:
+    del file_id  # names the content
+    found = library_upload(_file.name, _file)
+    return "" if found is None else found.title
 
 
 def ask_table(file: UploadedFile, found: Inspection) -> Asked:

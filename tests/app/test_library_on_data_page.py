@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from test_pages import assert_only_text, open_page, shown
 
-from compassign.data.workspace import admit, receive
+from compassign.data.workspace import admit, list_sources, list_uploads, receive
+from compassign.spectra.files import library_files
 from compassign.store.database import URL_VARIABLE
 
 HOSTILE = "<b>x</b> [x](javascript:alert(1)) $x$ :red[y]"
@@ -74,3 +75,54 @@ def test_a_library_that_cannot_be_merged_says_why(folder: Path) -> None:
     app = checked(data="study")
     assert any("cannot be merged" in caption.value for caption in app.caption)
     assert any("=1+1" in str(table.value.to_numpy()) for table in app.dataframe)
+
+
+MSP = (
+    f"NAME: {HOSTILE}\nPRECURSORMZ: 132.1019\nPRECURSORTYPE: [M+H]+\nFORMULA: C6H13NO2\nNum Peaks: 1\n86.1 1\n\n"
+    "NAME: nothing\nNum Peaks: 1\n50 1\n"
+)
+
+
+def handed_in(*files: tuple[str, str]) -> AppTest:
+    app = open_page("data")
+    app.file_uploader[0].set_value([(name, text.encode(), "text/plain") for name, text in files]).run()
+    assert not app.exception, app.exception[0].stack_trace
+    return app
+
+
+def click_add(app: AppTest) -> None:
+    next(button for button in app.button if button.label == "Check and add").click().run()
+    assert not app.exception, app.exception[0].stack_trace
+
+
+def test_a_library_of_spectra_becomes_compounds_and_spectra(folder: Path) -> None:
+    app = handed_in(("peaks.csv", PEAKS), (f"{HOSTILE}.msp", MSP))
+    assert "an MSP library of spectra" in shown(app)
+    assert_only_text(app)
+    click_add(app)
+    dataset = list_sources(folder)[0].load()
+    assert dataset.compounds["name"].tolist() == [HOSTILE]
+    assert [path.name for path in library_files(dataset.folder)] == ["library_spectra.mgf"]
+
+
+def test_a_csv_library_of_any_name_is_taken_for_one_and_its_columns_are_asked_for() -> None:
+    app = handed_in(
+        ("peaks.csv", PEAKS), ("standards.csv", "Compound name,Sum formula,RT,SMILES\nleucine,C6H13NO2,2,\n")
+    )
+    assert app.selectbox(key="table of standards.csv new").value == "compounds"
+
+
+def test_a_faulty_library_is_refused_with_the_place(folder: Path) -> None:
+    app = handed_in(("peaks.csv", PEAKS), ("library.tsv", "name\tformula\tid\nleucine\tC6H13NOO2x\tL\n"))
+    click_add(app)
+    assert app.error[0].value == "These files cannot be taken."
+    places = [
+        table.value[["file", "row", "column"]].to_numpy().tolist() for table in app.dataframe if "found" in table.value
+    ]
+    assert [["library.tsv", 2, "formula"]] in places
+    assert not list_uploads(folder)
+
+
+def test_two_libraries_are_one_too_many() -> None:
+    app = handed_in(("peaks.csv", PEAKS), ("library.msp", MSP), ("compounds.csv", LIBRARY))
+    assert "only one can be" in app.warning[0].value

@@ -1,6 +1,6 @@
 """The XML of HMDB (hmdb.ca), one metabolite at a time: the whole file has several gigabytes.
 
-Expat is used by itself: a tree of each metabolite, of which most is not needed, takes most of the time.
+Expat is used by itself: to make a tree of each metabolite, of which most is not needed, takes twice the time.
 Source: the elements of hmdb_metabolites.xml, version 5; older files spell `monisotopic_moleculate_weight`.
 """
 

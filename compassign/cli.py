@@ -135,11 +135,11 @@ def import_(  # noqa: PLR0913, PLR0917  # one parameter for each option
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Table of mzmine, MS-DIAL, XCMS, OpenMS, Compound Discoverer, Progenesis QI or asari, or any other; or "
-            "a library: HMDB (XML), SD file, MSP, MGF, or a sheet of compounds.",
+            help="Table of mzmine, MS-DIAL, XCMS, OpenMS, Compound Discoverer, Progenesis QI or asari, or any other; "
+            "or a library: HMDB (XML), SD file, MSP, MGF, or a sheet of compounds.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The dataset's folder; new or empty for a table.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The dataset's folder, for a table a new one.")],
     format_name: Annotated[
         str | None,
         typer.Option("--format", metavar="NAME", help="Take it for this format. [default: its content says]"),

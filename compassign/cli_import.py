@@ -25,6 +25,11 @@ def run_import(file: Path, target: Path, options: ImportOptions, replace: bool) 
     # a library has no samples: who names some has a table of peaks
     library = find_library(file, options.format) if options.samples is None else None
     if library is not None:
+        if options.rt_unit or options.polarity or options.species:
+            raise InputError(
+                f"{file.name}: is {library.title}; --rt-unit, --polarity and --species are for tables of peaks. Name "
+                "the column of retention times RT [s] where they are seconds, or say --format generic"
+            )
         known = import_library(file, target, library, replace)
         return _told(_library_rows(known), known.warnings, target, "")
     if replace:

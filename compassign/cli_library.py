@@ -72,7 +72,7 @@ def _said_of(path: Path, problems: Path | None, out: Path | None) -> Iterator[st
     report: LibraryReport = queries.report_on_file(path)
     yield from _report_lines(path, report)
     if problems is not None:
-        importlib.import_module(_FILES).write_new_csv(report.problems, problems)
+        importlib.import_module(_FILES).write_new_csv(queries.safe_problems(report), problems)
         yield f"{problems}: {len(report.problems):,} problems written"
     if out is not None:
         before, after = queries.merged_library(path, out)
@@ -83,14 +83,16 @@ def _report_lines(path: Path, report: LibraryReport) -> Iterator[str]:
     structures, keys = report.n_with_structure, report.n_with_inchikey
     yield f"{path}: {report.title}, {report.n_entries:,} compounds, {structures:,} with SMILES, {keys:,} with InChIKey"
     counts = report.problem_counts
-    yield f"{len(report.problems):,} problems{':' if counts else ''}"
+    n_problems = len(report.problems)
+    yield f"{n_problems:,} problem{'s' * (n_problems != 1)}{':' if counts else ''}"
     for kind, count in counts.items():
         yield f"  {kind}: {count:,}"
         rows = report.problems[report.problems["kind"] == kind]
         yield from _table(rows, ["row", "name", "column", "found", "expected"])
     for kind, (n_groups, n_compounds) in report.group_counts.items():
         if n_groups:
-            yield f"{kind} ({_HINTS[kind]}): {n_groups:,} groups of {n_compounds:,} compounds"
+            groups = "group" if n_groups == 1 else "groups"
+            yield f"{kind} ({_HINTS[kind]}): {n_groups:,} {groups} of {n_compounds:,} compounds"
             yield from _table(report.groups_of(kind), ["n_compounds", "common", "names", "rows"])
 
 

@@ -20,6 +20,7 @@ from compassign.formats.library.importing import COMPOUNDS_FILE, collect, write_
 from compassign.formats.library.merging import merge_stereoisomers
 from compassign.formats.library.registry import find_library
 from compassign.formats.library.sheet import EXPECTED, SHEET
+from compassign.queries.export import safe_cell
 from compassign.tables import contract_columns
 
 PROBLEM_COLUMNS = ("kind", "row", "compound_id", "name", "column", "found", "expected")
@@ -70,6 +71,11 @@ def report_on(source: Source) -> LibraryReport:
     if source.folder is not None:
         return report_on_file(source.folder)
     return _report(SHEET.title, list(_entries_of(source.load().compounds)))
+
+
+def safe_problems(report: LibraryReport) -> pd.DataFrame:
+    """The table of problems for a file, which spreadsheets open: no cell is taken for a formula."""
+    return report.problems.map(lambda cell: safe_cell(cell) if isinstance(cell, str) else cell)
 
 
 def merged_library(path: Path, target: Path) -> tuple[int, int]:

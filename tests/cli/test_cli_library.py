@@ -58,6 +58,20 @@ def test_a_table_of_peaks_replaces_nothing(tmp_path: Path, capsys: pytest.Captur
     assert "--replace is for libraries" in capsys.readouterr().err
 
 
+def test_what_is_said_of_peaks_is_refused_for_a_library(
+    library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_main("import", library, "--rt-unit", "s", "--out", tmp_path / "study") == 2
+    assert "Name the column of retention times RT [s]" in capsys.readouterr().err
+    assert not (tmp_path / "study").exists()
+
+
+def test_problems_in_a_file_are_no_formulas(tmp_path: Path) -> None:
+    (tmp_path / "library.csv").write_text("name,formula\n=1+1,C6H12O6x\n")
+    assert run_main("library", tmp_path / "library.csv", "--problems", tmp_path / "problems.csv") == 0
+    assert ",'=1+1," in (tmp_path / "problems.csv").read_text()
+
+
 def test_library_lists_problems_with_rows_and_what_goes_together(
     library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,7 +80,7 @@ def test_library_lists_problems_with_rows_and_what_goes_together(
     shown = capsys.readouterr().out
     assert "3 compounds, 3 with SMILES, 3 with InChIKey" in shown
     assert "a formula that is not the structure's: 1" in shown
-    assert "1 groups of 2 compounds" in shown
+    assert "1 group of 2 compounds" in shown
     with problems.open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["row"], row["name"], row["found"]) for row in rows] == [("4", "glucose", "C6H12O5")]

@@ -11,7 +11,7 @@ from pyteomics import mgf
 
 from compassign.data.load import load_dataset
 from compassign.errors import InputError
-from compassign.formats.library import hmdb
+from compassign.formats.library import hmdb, sdf
 from compassign.formats.library.importing import SPECTRA_FILE, ImportedLibrary, import_library
 from compassign.formats.library.registry import find_library
 from compassign.spectra.matching import match_to_compounds
@@ -166,6 +166,14 @@ def test_a_metabolite_without_an_end_is_refused_before_it_fills_the_memory(
     monkeypatch.setattr(hmdb, "_MAX_BYTES", 500_000)
     path = written(tmp_path, f"<hmdb><metabolite><name>{'x' * 2_000_000}")
     assert "without the end of a metabolite" in refused(path, tmp_path / "study")
+
+
+def test_a_structure_without_an_end_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sdf, "_MAX_CHARACTERS", 1000)
+    head = "m\n  p\n\n  0  0  0  0  0  0            999 V2000\nM  END\n"
+    assert "found 1,000 characters" in refused(written(tmp_path, head + "x" * 2000), tmp_path / "study")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -51,7 +52,8 @@ class Faults:
     def __init__(self, file: str, is_own: bool) -> None:
         self._is_own = is_own
         self.problems = Problems(file)
-        self.counts: dict[str, list[str]] = {}
+        self._counts: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
         self._last = (0, "")
 
     def add(self, kind: str, entry: Entry, column: str, expected: str) -> None:
@@ -64,11 +66,12 @@ class Faults:
 
     def note(self, kind: str, entry: Entry) -> None:
         """Count what is worth saying, whoever wrote the library."""
-        self.counts.setdefault(kind, []).append(entry.title)
+        self._counts[kind] += 1
+        self._examples.setdefault(kind, entry.title)
 
     def warnings(self) -> list[str]:
         """One sentence for each kind."""
-        return [f"entries that {kind}: {len(titles):,}, such as {titles[0]}" for kind, titles in self.counts.items()]
+        return [f"entries that {kind}: {n:,}, such as {self._examples[kind]}" for kind, n in self._counts.items()]
 
 
 class Collected:

@@ -15,7 +15,7 @@ from compassign.formats.library.entry import Entry, LibraryFormat
 from compassign.formats.text import text_lines
 
 _END = "$$$$"
-_MAX_LINES = 200_000  # of a record; a molecule of 1,000 atoms has 2,000
+_MAX_CHARACTERS = 20_000_000  # of a record; a molecule of 1,000 atoms has 200,000
 _COUNTS = re.compile(r".{30,}V[23]000\s*$")  # the fourth line of a record
 _COUNTS_LINE = 4
 _FIELD = re.compile(r">.*?<([^>]+)>")
@@ -33,15 +33,16 @@ _NAMES = {
 def read_sdf(path: Path) -> Iterator[Entry]:
     """The records of a file; raises InputError where one is longer than it may be or the last has no end."""
     row, line, record = 1, 0, list[str]()
-    start = 1
+    start, n_characters = 1, 0
     for line, text in enumerate(text_lines(path), start=1):
         if text.startswith(_END):
             yield _entry(row, record)
-            row, start, record = row + 1, line + 1, []
+            row, start, record, n_characters = row + 1, line + 1, [], 0
             continue
         record.append(text.rstrip("\r\n"))
-        if len(record) > _MAX_LINES:
-            found = f"found {_MAX_LINES:,} lines without the {_END} that ends a structure"
+        n_characters += len(text)
+        if n_characters > _MAX_CHARACTERS:
+            found = f"found {_MAX_CHARACTERS:,} characters without the {_END} that ends a structure"
             raise InputError([Problem.at(Place(path.name, start), found, "an SD file")])
     if any(text.strip() for text in record):
         expected = f"{_END} after every structure; was the file cut off?"

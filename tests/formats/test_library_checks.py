@@ -96,12 +96,18 @@ def test_entries_that_go_together_are_grouped_by_what_they_share() -> None:
     assert rows == {TWICE: [2, 4], STEREOISOMERS: [2, 3, 4], ONE_NAME: [2, 5], ISOMERS: [2, 3, 4, 5]}
 
 
-def test_several_spectra_of_a_compound_are_no_duplicates(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_several_spectra_or_ions_of_a_compound_are_no_duplicates(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("spectra") / "x.mgf"
     path.write_text("BEGIN IONS\nNAME=a\n50 1\nEND IONS\n")
     spectrum: Spectrum = next(iter(read_text_spectra(path)))
     entries = [Entry(row, {"name": "a", "formula": "C6H6"}, spectrum=spectrum) for row in (1, 2)]
     assert [found.row for found in distinct(entries)] == [1]
+    ions = [
+        entry(2, name="a", adduct="[M+H]+"),
+        entry(3, name="A", adduct="[M+Na]+"),
+        entry(4, name="b", adduct="[M+H]+"),
+    ]
+    assert [found.row for found in distinct(ions)] == [2, 4]
     assert [found.row for found in distinct([entry(2, name="a"), entry(3, name="a")])] == [2, 3]
 
 

@@ -49,11 +49,11 @@ class Group:
 
 
 def distinct(entries: Iterable[Entry]) -> list[Entry]:
-    """Entries without their spectra, and of those of one compound with several spectra the first."""
+    """Entries without their spectra; of those of one compound that differ in spectrum or ion only, the first."""
     found: dict[Hashable, Entry] = {}
     for entry in entries:
-        said = tuple(entry.text(name) for name in ("name", "formula", "inchikey", "smiles", "inchi"))
-        key = entry.row if entry.spectrum is None else said
+        said = entry.text("inchikey") or (entry.text("name").casefold(), entry.text("formula"))
+        key = said if entry.spectrum is not None or entry.text("adduct") else entry.row
         found.setdefault(key, Entry(entry.row, entry.fields, entry.kept))
     return list(found.values())
 

@@ -86,7 +86,7 @@ def _show_desk(run: Run, desk: Desk, who: tuple[str, bool], order: str) -> None:
         why = f"{ids.index(peak_id) + 1} of {len(ids)} by {WHY[order]}: {queue[peak_id]:.2f}"
         inclusion_prob = queue[peak_id] if order == AUDIT else None
         _show_question(Asking(run, desk, who, refit, events, inclusion_prob), peak_id, why)
-    said = history(events, who[0], N_HISTORY)
+    said = history(events, who[0], N_HISTORY, desk.names)
     if len(said):
         st.caption("What you said last, the newest first")
         st.dataframe(

@@ -47,7 +47,9 @@ def _settle(desk: Desk, said: LabelEvent, who: tuple[str, bool], client_key: str
         st.session_state[_REFUSED] = str(error)
 
 
-def _show_disagreements(desk: Desk, events: list[LabelEvent], found: Review, who: tuple[str, bool]) -> None:
+def _show_disagreements(
+    desk: Desk, run_id: str, events: list[LabelEvent], found: Review, who: tuple[str, bool]
+) -> None:
     """Every peak without a common answer, and the keys that settle one."""
     st.subheader("To be settled", anchor=False)
     if not len(found.disagreements):
@@ -55,6 +57,12 @@ def _show_disagreements(desk: Desk, events: list[LabelEvent], found: Review, who
         return
     st.dataframe(found.disagreements, hide_index=True, column_config=_COLUMNS, alt="Disagreements")
     peak_id = st.selectbox("Peak", found.disagreements["peak_id"].unique().tolist(), key="settled_peak")
+    st.page_link(
+        "pages/peaks.py",
+        label="Look at its evidence",
+        icon=":material/query_stats:",
+        query_params={"run": run_id, "peak": peak_id},
+    )
     if not who[0]:
         st.info("Type your name in the sidebar to settle what others disagree about.", icon=":material/badge:")
         return
@@ -62,7 +70,7 @@ def _show_disagreements(desk: Desk, events: list[LabelEvent], found: Review, who
     with st.container(horizontal=True):
         for said in answers_about(events, peak_id):
             act = partial(_settle, desk, said, who, uuid.uuid4().hex)
-            st.button(escaped(answer_text(said)), key=f"settle {said.id}", on_click=act)
+            st.button(escaped(answer_text(said, desk.names)), key=f"settle {said.id}", on_click=act)
 
 
 def _show_agreement(found: Review) -> None:
@@ -105,8 +113,8 @@ def show() -> None:
     except StoreError as error:
         complain("The labels cannot be read now.", str(error))
         return
-    found = review(events)
-    _show_disagreements(desk, events, found, annotator())
+    found = review(events, desk.names)
+    _show_disagreements(desk, run.run_id, events, found, annotator())
     _show_agreement(found)
     _show_reliability(run)
 

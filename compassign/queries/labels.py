@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -67,6 +69,15 @@ class Desk:
     key: str
     dataset: Dataset
     log: EventLog
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What people call each compound: its name, with the id where several have it."""
+        library = self.dataset.compounds
+        name = library["name"].where(library["name"] != "", library["compound_id"])
+        with_id = name.str.cat(" (" + library["compound_id"] + ")")
+        told = name.where(~name.duplicated(keep=False), with_id)
+        return dict(zip(library["compound_id"].tolist(), told.tolist(), strict=True))
 
     def events(self) -> list[LabelEvent]:
         """Everything that was said, under the ids that the peaks have now; what is about no peak of now is left out.
@@ -176,19 +187,27 @@ def answer_kind(dataset: Dataset, peak_id: str, options: frozenset[str]) -> Kind
     return "candidate" if options <= set(compounds.tolist()) else "library"
 
 
-def answer_text(event: NewLabel) -> str:
-    """An answer in few words; the same for answers that say the same."""
+def answer_text(event: NewLabel, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """An answer in few words; the same for answers that say the same.
+
+    names : compound_id -> what people call it; the id itself unless given.
+    """
     if event.kind in NAMING_ONE or event.kind == "several":
-        return format_options(event.options)
+        return format_options(names.get(option, option) for option in event.options)
     return {"null": "nothing in the library", "bad_peak": "two peaks or a bad one"}.get(event.kind, event.kind)
 
 
-def history(events: Sequence[LabelEvent], annotator: str, n: int) -> pd.DataFrame:
-    """One's own last n answers, newest first, HISTORY_COLUMNS; nobody else's, so that a second answer stays blind."""
+def history(
+    events: Sequence[LabelEvent], annotator: str, n: int, names: Mapping[str, str] = MappingProxyType({})
+) -> pd.DataFrame:
+    """One's own last n answers, newest first, HISTORY_COLUMNS; nobody else's, so that a second answer stays blind.
+
+    names : as in `answer_text`.
+    """
     kept = {event.id for event in standing(events)}
     own = [event for event in events if event.annotator == annotator and event.kind != "undo"]
     rows = [
-        (event.id, event.at, event.peak_id, answer_text(event), event.note, event.id not in kept)
+        (event.id, event.at, event.peak_id, answer_text(event, names), event.note, event.id not in kept)
         for event in sorted(own, key=lambda event: event.id, reverse=True)[:n]
     ]
     return pd.DataFrame(rows, columns=list(HISTORY_COLUMNS))

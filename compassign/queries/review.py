@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -34,11 +34,11 @@ class Review:
     settled: pd.DataFrame
 
 
-def review(events: Sequence[LabelEvent]) -> Review:
-    """Compare what annotators said; events : of `Desk.events`."""
+def review(events: Sequence[LabelEvent], names: Mapping[str, str]) -> Review:
+    """Compare what annotators said; events : of `Desk.events`. names : compound_id -> what people call it."""
     state = fold(events)
     rows = [
-        (peak_id, event.annotator, answer_text(event), event.note, event.is_prelabel_visible)
+        (peak_id, event.annotator, answer_text(event, names), event.note, event.is_prelabel_visible)
         for peak_id in state.disagreements()
         for event in state.answers[peak_id].values()
     ]

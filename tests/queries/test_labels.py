@@ -16,6 +16,7 @@ from compassign.queries.labels import (
     OVERLAP_SEED,
     Desk,
     answer_kind,
+    answer_text,
     history,
     next_peak,
     open_desk,
@@ -140,6 +141,16 @@ def test_history_is_ones_own_and_shows_what_was_taken_back(desk: Desk) -> None:
     ]
     assert len(history(desk.events(), "ada", 1)) == 1
     assert history([], "ada", 1).empty
+
+
+def test_answers_are_told_by_the_names_of_compounds(desk: Desk, folder: Path) -> None:
+    said = say(desk, "p1", "ada", kind="several", options=("C1", "C2"))
+    assert answer_text(said) == "C1;C2"
+    assert answer_text(said, desk.names) == "caffeine;theobromine"
+    rows = ["C1,sugar,C8H10N4O2", "C2,sugar,C7H8N4O2", "C3,,C6H12O6", ""]
+    (folder / "compounds.csv").write_text("\n".join(["compound_id,name,formula", *rows]))
+    again = replace(desk, dataset=Source("study", "folder", folder).load())
+    assert again.names == {"C1": "sugar (C1)", "C2": "sugar (C2)", "C3": "C3"}
 
 
 def test_progress_counts_what_is_done_and_left(desk: Desk) -> None:

@@ -118,7 +118,7 @@ def advise(outlook: Outlook, asked: Sequence[float], audit: AuditState) -> Advic
 def _go_on(outlook: Outlook, n_worth: int) -> str:
     mended = float(outlook.mended[:n_worth].sum())
     number = f"{n_worth} more {'batch' if n_worth == 1 else 'batches'} of {BATCH_SIZE}"
-    number += " or more" if n_worth == MAX_AHEAD else ""
+    number = f"At least {number}" if n_worth == MAX_AHEAD else number
     who = "it is" if n_worth == 1 else "they are"
     of = f"{mended:.1f} of {outlook.n_errors:.1f} expected errors"
     others = f"{float(outlook.others[:n_worth].sum()):.1f}"

@@ -93,16 +93,19 @@ def learning_curves(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def worth_of_asking(learning: Learning, measure: str) -> list[str]:
-    """Say of each acquisition how many questions do what all questions at random do; [] without loops at random."""
+    """Say of each acquisition how many questions do what all questions at random do; [] without loops at random.
+
+    Means of few loops differ by chance too, so that it is also said in how many of the loops it is better at the end.
+    """
     curves = learning_curves(learning.table, measure)
     at_random = curves[curves["acquisition"] == RANDOM]
     if len(at_random) < 2:  # noqa: PLR2004  # a start and an end
         return []
-    most, target = int(at_random["n_asked"].iloc[-1]), float(at_random["mean"].iloc[-1])
+    others = [name for name in curves["acquisition"].unique().tolist() if name != RANDOM]
     return [
-        _sentence(name, curves[curves["acquisition"] == name], measure, most, target)
-        for name in curves["acquisition"].unique().tolist()
-        if name != RANDOM
+        f"{name} {_questions(curves[curves['acquisition'] == name], at_random, measure)}; "
+        f"{_better_loops(learning.table, name, measure)}"
+        for name in others
     ]
 
 
@@ -127,11 +130,22 @@ def _read(file: Path) -> pd.DataFrame:
     return table
 
 
-def _sentence(name: str, curve: pd.DataFrame, measure: str, most: int, target: float) -> str:
-    sign = 1.0 if measure in LOWER_IS_BETTER else -1.0
-    is_reached = (sign * curve["mean"] <= sign * target).to_numpy()
+def _questions(curve: pd.DataFrame, at_random: pd.DataFrame, measure: str) -> str:
+    """How many questions do what all at random do; both of `learning_curves`."""
+    most, target = int(at_random["n_asked"].iloc[-1]), float(at_random["mean"].iloc[-1])
+    is_reached = (_sign(measure) * (curve["mean"] - target) <= 0.0).to_numpy()
     if not is_reached.any():
-        return f"{name} does not reach within {int(curve['n_asked'].max())} questions what random does with {most}."
-    return (
-        f"{name} needs {int(curve['n_asked'].iloc[int(is_reached.argmax())])} questions for what random needs {most}."
-    )
+        return f"does not reach within {int(curve['n_asked'].max())} questions what random does with {most}"
+    return f"needs {int(curve['n_asked'].iloc[int(is_reached.argmax())])} questions for what random needs {most}"
+
+
+def _better_loops(table: pd.DataFrame, name: str, measure: str) -> str:
+    """In how many loops of a seed an acquisition is better than random after as many questions, the most of both."""
+    loops = table.pivot_table(index=["seed", "n_asked"], columns="acquisition", values=measure)[[name, RANDOM]]
+    last = loops.dropna().groupby("seed").last()
+    n_better = int((_sign(measure) * (last[name] - last[RANDOM]) < 0.0).sum())
+    return f"after the last question it is better in {n_better} of {len(last)} loops."
+
+
+def _sign(measure: str) -> float:
+    return 1.0 if measure in LOWER_IS_BETTER else -1.0

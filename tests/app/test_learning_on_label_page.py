@@ -55,7 +55,10 @@ def test_the_curves_of_the_dataset_are_drawn(output: Path, example_data: Path) -
     write_loop(output, "entropy", own, 0.5)
     write_loop(output, RANDOM, "f" * 64, 0.1)
     app = opened()
-    assert "entropy needs 20 questions for what random needs 20." in shown(app)
+    assert (
+        "entropy needs 20 questions for what random needs 20; after the last question it is better in 1 of 1"
+        in shown(app)
+    )
     assert not any("simulate" in code.value for code in app.code)
     app.selectbox(key="learning_measure").set_value("n_accepted").run()
     assert not app.exception

@@ -138,7 +138,7 @@ def test_batches_that_are_worth_it_are_counted_up_to_the_first_that_is_not() -> 
     )
     assert advice([0.5, 0.4], []).sentence.startswith("1 more batch of 10 may be worth it: it is")
     assert "other peaks" not in advise(Outlook(2.0, np.array([0.9]), np.array([0.04])), [], CERTIFIED).sentence
-    assert f"{MAX_AHEAD} more batches of 10 or more" in advice([1.0] * MAX_AHEAD, []).sentence
+    assert f"At least {MAX_AHEAD} more batches of 10" in advice([1.0] * MAX_AHEAD, []).sentence
 
 
 @pytest.mark.parametrize(

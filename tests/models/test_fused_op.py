@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from assignment_problems import tiny_problem
 from fused_cases import TERMS, compile_density, in_a_row, native_of_everything, random_points, said_problem
 
+from compassign.models.fused import op
 from compassign.models.fused.op import FusedMixture
 from compassign.models.fused.records import MixtureData, MixtureParameters
 from compassign.models.generative import build_generative_model, default_terms
@@ -62,3 +64,10 @@ def test_python_and_machine_code_agree() -> None:
         found, found_gradient = native.log_density(in_a_row(model, point))
         assert found == pytest.approx(value, rel=1e-12)
         assert found_gradient == pytest.approx(in_a_row(model, gradient), rel=1e-9, abs=1e-9)
+
+
+def test_files_that_change_under_a_process_do_not_change_the_key_of_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the code that it imported would be in the cache as that of the files, for every process after it."""
+    key = op._funcify(FusedMixture(), None)[1]
+    monkeypatch.setattr(Path, "read_bytes", lambda _: b"a later version")
+    assert op._funcify(FusedMixture(), None)[1] == key

@@ -17,6 +17,9 @@ from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_and_
 from compassign.models.fused.kernel import value_and_gradient
 from compassign.models.fused.records import MixtureData, MixtureParameters
 
+# Read when the kernel is imported: a process that outlives a change of the files would put the code that it has under
+# the key of the code that it has not, and every later process would sample from that.
+_SOURCE = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
 _N_DATA, _N_PARAMETERS = len(MixtureData._fields), len(MixtureParameters._fields)
 
 
@@ -79,5 +82,4 @@ def _funcify(op: FusedMixture, node: Any, **kwargs: Any) -> tuple[Any, str]:
         # numba cannot unpack a named tuple into another tuple
         return (np.asarray(value), *of_weight, *of_mass, *of_rt, by.reliability, by.extra)
 
-    source = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    return fused_mixture, hashlib.sha256(source).hexdigest()
+    return fused_mixture, hashlib.sha256(_SOURCE).hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from compassign.data.raw import list_some
 from compassign.errors import InputError
-from compassign.formats.cells import decimal_mark
+from compassign.formats.cells import decimal_mark, is_formula
 from compassign.formats.layout import Format, Head, Layout, Record, RtUnit, Sample
 from compassign.formats.problems import Problems
 from compassign.formats.registry import recognise
@@ -127,8 +127,10 @@ def _plan(table: _Table, options: ImportOptions, alignment: str) -> tuple[Plan, 
 
 
 def _unsaid(table: _Table, unit: RtUnit | None, polarity: str, species: str | None) -> Iterator[str]:
-    """What neither the file nor the user says, and how to say it."""
+    """What neither the file nor the user says, and how to say it; and what no column may be called."""
     layout, samples = table.layout, table.samples
+    if formulas := [name for name in layout.names if is_formula(name)]:
+        yield f"columns are called {list_some(formulas)}, expected no formula"
     if unit is None:
         column = layout.names[layout.columns["rt_min"]]
         yield f"the column {column} does not say its unit: give --rt-unit min or --rt-unit s"

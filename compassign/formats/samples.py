@@ -11,6 +11,7 @@ from pathlib import Path
 from compassign.data.raw import list_some, show_value
 from compassign.data.uploads import guess_columns
 from compassign.errors import InputError, Place, Problem
+from compassign.formats.cells import is_formula
 from compassign.formats.layout import Head, Layout, Sample
 from compassign.formats.source import open_source
 from compassign.tables import POLARITIES, ROLES
@@ -163,11 +164,14 @@ def _complete(sample: Sample, position: int) -> Sample:
 
 
 def check_samples(file: str, samples: Sequence[Sample]) -> None:
-    """Raise InputError for samples without a name or species, and for those that are there twice."""
+    """Raise InputError for samples without a name or species, with a formula for one, and for those there twice."""
     names = _names(samples)
+    formulas = sorted({text for sample in samples for text in (sample.name, sample.species) if is_formula(text)})
     twice = [name for name, count in Counter(names).items() if count > 1]
     without = [sample.name for sample in samples if not sample.species]
     problems = [f"{file}: found more than one sample {list_some(twice)}, expected each once"] if twice else []
+    if formulas:
+        problems.append(f"{file}: samples or their species are called {list_some(formulas)}, expected no formula")
     if any(not name for name in names):
         problems.append(f"{file}: a sample column has no name")
     if without:

@@ -27,14 +27,14 @@ def workbook_records(path: Path) -> Iterator[Record]:
     try:
         with zipfile.ZipFile(path) as archive:
             refuse_hostile(archive.infolist(), _MAX_BYTES, "export the table as text (csv) instead")
-        book = openpyxl.load_workbook(path, read_only=True, keep_links=False)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()  # what a file says of its own size may be a lie
-        for row, values in enumerate(sheet.iter_rows(values_only=True), start=1):
-            cells = ["" if value is None else str(value) for value in values]
-            if any(cells):
-                yield row, _checked(path.name, row, cells)
-        book.close()
+        with path.open("rb") as file:
+            book = openpyxl.load_workbook(file, read_only=True, keep_links=False)
+            sheet = book.worksheets[0]
+            sheet.reset_dimensions()  # what a file says of its own size may be a lie
+            for row, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+                cells = ["" if value is None else str(value) for value in values]
+                if any(cells):
+                    yield row, _checked(path.name, row, cells)
     # a damaged workbook shows as any of these; those of hostile XML (defusedxml) are values
     except (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, IndexError, EOFError, ValueError) as error:
         if isinstance(error, InputError):

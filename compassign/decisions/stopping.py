@@ -49,11 +49,16 @@ class Advice:
 
 @dataclass(frozen=True)
 class AuditState:
-    """What an audit says of the accepted peaks; sentence : "" without audit labels."""
+    """What an audit says of the accepted peaks; not its share, which would tell whoever answers if the run agreed.
+
+    limit : on the false share. is_certified, is_exceeded : the share is within it, or above. n_labels : of accepted
+    peaks.
+    """
 
     limit: float
     is_certified: bool
-    sentence: str
+    is_exceeded: bool
+    n_labels: int
 
 
 def look_ahead(draws: OptionDraws, is_counted: BoolArray, batches: Sequence[IntArray]) -> Outlook:
@@ -110,9 +115,13 @@ def advise(outlook: Outlook, asked: Sequence[float], audit: AuditState) -> Advic
     if not outlook.mended.size:
         found = "there is no peak left to ask about"
     if audit.is_certified:
-        return Advice(True, 0, f"Stop: {found}; the audit certifies {audit.limit:.0%}.")
-    missing = audit.sentence or f"nothing certifies {audit.limit:.0%} yet, because there are no audit labels."
-    return Advice(False, 0, f"Label the audit now: {found}; {_lowered(missing)}")
+        return Advice(True, 0, f"Stop: {found}; the audit certifies {100 * audit.limit:g} %.")
+    if audit.is_exceeded:
+        return Advice(
+            False, 0, f"Start a new run: {found}, but the audit finds more than {100 * audit.limit:g} % false."
+        )
+    labels = f"{audit.n_labels} audit label{'' if audit.n_labels == 1 else 's'} of accepted peaks"
+    return Advice(False, 0, f"Label the audit now: {found}, but {labels} cannot certify {100 * audit.limit:g} %.")
 
 
 def _go_on(outlook: Outlook, n_worth: int) -> str:
@@ -124,11 +133,6 @@ def _go_on(outlook: Outlook, n_worth: int) -> str:
     others = f"{float(outlook.others[:n_worth].sum()):.1f}"
     far = f"at least {others} of these in other peaks, " if others != "0.0" else ""
     return f"{number} may be worth it: {who} expected to mend {of}, {far}if the answers are right."
-
-
-def _lowered(sentence: str) -> str:
-    """A sentence as it goes on after a semicolon."""
-    return sentence[:1].lower() + sentence[1:]
 
 
 def _doubt(draws: OptionDraws) -> FloatArray:

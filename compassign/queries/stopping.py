@@ -63,10 +63,10 @@ def _asked_probabilities(events: Sequence[LabelEvent]) -> list[float]:
 
 
 def _audit_state(run: Run, audit: Audit) -> AuditState:
-    alpha = run.record.config.alpha
-    if audit.level is None:
-        return AuditState(alpha, False, "")
-    return AuditState(alpha, audit.level.is_certified, audit.level.sentence)
+    limit, level = run.record.config.alpha, audit.level
+    if level is None:
+        return AuditState(limit, is_certified=False, is_exceeded=False, n_labels=0)
+    return AuditState(limit, level.is_certified, level.low is not None and level.low > limit, level.n_labels)
 
 
 def _named_draws(run: Run, refit: Refit | None) -> NamedDraws:

@@ -36,7 +36,9 @@ def show_audit(run: Run, desk: Desk) -> dict[str, float]:
         "learns from the answers. Those given so far are a random sample too."
     )
     if audit.level is not None:
-        st.text(audit.level.sentence)
+        with st.expander("What the audit says so far"):
+            st.text(audit.level.sentence)
+            st.caption("Look when you are done: between two answers it tells whether the run agreed with the last one.")
     return audit.queue
 
 

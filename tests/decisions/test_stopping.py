@@ -19,8 +19,9 @@ from compassign.decisions.stopping import (
     own_doubts,
 )
 
-CERTIFIED = AuditState(0.05, True, "The false share at 5 % is 2.0 % (1.0 to 4.0 %), within the limit.")
-TOO_FEW = AuditState(0.05, False, "5 % cannot be certified with 12 labels: about 150 are needed.")
+CERTIFIED = AuditState(0.05, is_certified=True, is_exceeded=False, n_labels=150)
+TOO_FEW = AuditState(0.05, is_certified=False, is_exceeded=False, n_labels=12)
+EXCEEDED = AuditState(0.05, is_certified=False, is_exceeded=True, n_labels=90)
 
 
 def drawn(*peaks: list[list[float]]) -> OptionDraws:
@@ -162,8 +163,10 @@ def test_stopping_needs_both_little_to_mend_and_an_audit_that_certifies() -> Non
     blocked = advice([0.3], little, TOO_FEW)
     assert not blocked.is_stop
     assert blocked.sentence.startswith("Label the audit")
-    assert "about 150 are needed" in blocked.sentence
-    assert "no audit labels" in advice([0.3], little, AuditState(0.05, False, "")).sentence
+    assert "but 12 audit labels of accepted peaks cannot certify 5 %" in blocked.sentence
+    false = advice([0.3], little, EXCEEDED)
+    assert not false.is_stop
+    assert "the audit finds more than 5 % false" in false.sentence
 
 
 def test_an_empty_queue_needs_no_patience() -> None:

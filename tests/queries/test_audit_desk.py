@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from label_makers import event
 
-from compassign.cli_label import Answer, add_label
+from compassign.cli_label import Answer, add_label, export_labels, import_labels
 from compassign.config import RunConfig
 from compassign.data.dataset import Dataset
 from compassign.data.load import load_dataset
@@ -147,6 +148,20 @@ def test_what_the_command_line_says_of_a_drawn_peak_is_of_the_audit(
     settled = settle(desk, fold(desk.events()).answers[peak_id]["ada"], ("bob", False), "settled")
     assert settled.purpose == "audit"
     assert audited_dataset(desk, lookup_run, tmp_path).labels == {}
+
+
+def test_answers_are_released_by_storing_them_for_another_purpose(desk: Desk, lookup_run: Run, tmp_path: Path) -> None:
+    draw_audit(lookup_run, desk, 3)
+    peak_id = next(iter(read_audit(lookup_run, desk, desk.events()).queue))
+    answer(desk, lookup_run, peak_id, Said("null"))
+    data, file = str(lookup_run.record.config.data), tmp_path / "labels.csv"
+    export_labels(tmp_path, data, file)
+    rows = pd.read_csv(file, keep_default_na=False, dtype=str)
+    assert rows[["peak_id", "annotator", "purpose"]].to_numpy().tolist() == [[peak_id, "ada", "audit"]]
+    rows.assign(purpose="free", inclusion_prob="").to_csv(file, index=False)
+    import_labels(tmp_path, data, file, None)
+    dataset = audited_dataset(desk, lookup_run, tmp_path)
+    assert (dict(dataset.labels), dataset.audit.peak.size) == ({peak_id: frozenset()}, 0)
 
 
 def test_skipped_peaks_of_a_table_can_be_answered_and_its_answers_stand(

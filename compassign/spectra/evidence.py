@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
@@ -20,12 +22,14 @@ from compassign.spectra.matching import (
     match_to_compounds,
     match_to_peaks,
 )
-from compassign.spectra.pairs import Comparisons, labelled_pairs, library_pairs, to_pairs
+from compassign.spectra.pairs import Compared, Comparisons, labelled_pairs, library_pairs, to_pairs
 from compassign.spectra.ratio import MIN_COMPOUNDS, LogRatio, learn_ratio
 from compassign.spectra.similarity import TOLERANCE_DA, clean, compare
 from compassign.units import FloatArray
 
 _NAMED = 3  # spectra of unknown compounds in a message
+_Stamp = tuple[Path, int, int]
+"""A file, its time of change in ns and its size in bytes."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +75,46 @@ def find_spectral_evidence(dataset: Dataset, candidates: Candidates) -> Spectral
     measured, references = measured_files(dataset.folder), library_files(dataset.folder)
     if not (measured or references):
         return None
-    injections = frozenset(dataset.peaks["injection"].tolist())
-    of_peaks = chain.from_iterable(read_spectra(path, injection_of(path, injections)) for path in measured)
-    peaks = match_to_peaks(of_peaks, dataset.peaks)
-    library = match_to_compounds(chain.from_iterable(map(read_spectra, references)), dataset.compounds)
-    comparisons = _compare(candidates, _mz_of_slots(dataset, candidates), peaks, library)
-    known = labelled_pairs(dataset, candidates, comparisons)
-    pairs = to_pairs([*library_pairs(library, first_blocks(dataset.compounds)), *known])
+    read = _read(_Files(_stamps(measured), _stamps(references), dataset.dataset_hash, dataset))
+    comparisons = _compare(candidates, _mz_of_slots(dataset, candidates), read.peaks, read.library)
+    pairs = to_pairs([*read.pairs, *labelled_pairs(dataset, candidates, comparisons)])
     log_ratio = _log_ratio(comparisons, learn_ratio(pairs), candidates.compound.size)
-    return SpectralEvidence(peaks, library, comparisons, log_ratio, pairs.n_compounds)
+    return SpectralEvidence(read.peaks, read.library, comparisons, log_ratio, pairs.n_compounds)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What spectra are read from, and for; equal where the same would be found."""
+
+    measured: tuple[_Stamp, ...]
+    library: tuple[_Stamp, ...]
+    dataset_hash: str
+    dataset: Dataset = field(compare=False)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What does not depend on labels."""
+
+    peaks: PeakSpectra
+    library: LibrarySpectra
+    pairs: tuple[Compared, ...]
+
+
+def _stamps(paths: list[Path]) -> tuple[_Stamp, ...]:
+    return tuple((path, (about := path.stat()).st_mtime_ns, about.st_size) for path in paths)
+
+
+@lru_cache(maxsize=2)
+def _read(files: _Files) -> _Read:
+    """Read and match once what a process that fits again and again would read anew with every label."""
+    dataset = files.dataset
+    injections = frozenset(dataset.peaks["injection"].tolist())
+    of_peaks = (read_spectra(path, injection_of(path, injections)) for path, *_ in files.measured)
+    peaks = match_to_peaks(chain.from_iterable(of_peaks), dataset.peaks)
+    of_library = (read_spectra(path) for path, *_ in files.library)
+    library = match_to_compounds(chain.from_iterable(of_library), dataset.compounds)
+    return _Read(peaks, library, tuple(library_pairs(library, first_blocks(dataset.compounds))))
 
 
 def describe_spectra(dataset: Dataset) -> list[str]:

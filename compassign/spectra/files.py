@@ -20,15 +20,16 @@ def measured_files(folder: Path | None) -> list[Path]:
     if folder is None:
         return []
     inside = sorted((folder / SPECTRA).iterdir()) if (folder / SPECTRA).is_dir() else []
-    beside = [path for path in sorted(folder.glob(f"{SPECTRA}.*")) if path.is_file()]
-    return [path for path in (*beside, *inside) if path.suffix.lower() in _ENDINGS]
+    beside = sorted(folder.glob(f"{SPECTRA}.*"))
+    return [path for path in (*beside, *inside) if path.suffix.lower() in _ENDINGS and path.is_file()]
 
 
 def library_files(folder: Path | None) -> list[Path]:
     """Files with spectra of the library's compounds: `library_spectra.msp` or `.mgf`."""
     if folder is None:
         return []
-    return [path for path in sorted(folder.glob(f"{LIBRARY_SPECTRA}.*")) if path.suffix.lower() in _ENDINGS[:2]]
+    found = sorted(folder.glob(f"{LIBRARY_SPECTRA}.*"))
+    return [path for path in found if path.suffix.lower() in _ENDINGS[:2] and path.is_file()]
 
 
 def injection_of(path: Path, injections: frozenset[str]) -> str:

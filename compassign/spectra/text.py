@@ -26,6 +26,7 @@ _PRECURSOR_FIELDS = ("PEPMASS", "PRECURSORMZ", "PRECURSOR_MZ")
 _MINUTES_FIELDS = ("RETENTIONTIME", "RETENTION_TIME", "RTINMINUTES", "RT")
 _SECONDS_FIELD = "RTINSECONDS"
 _SECONDS_PER_MIN = 60.0
+_FRAGMENT = "the m/z and intensity of a fragment"
 _SEPARATORS = re.compile(r"[\s,:()]+")  # between m/z and intensity
 _NUMBER = re.compile(r"\d*\.?\d+")
 
@@ -63,44 +64,46 @@ def _entries(file: TextIO, name: str, problems: list[str]) -> Iterator[_Entry]:
     entry: _Entry | None = None
     is_mgf = False
     for line, text in enumerate(map(str.strip, file), start=1):
-        starts_mgf = text.upper() == _BEGIN
-        ends = text.upper() == _END or (not text and not is_mgf) or starts_mgf
-        if not ends and entry is not None and _N_PEAKS in entry.fields and _is_header(text):
-            ends = True  # of MSP, without a blank line
-        if ends and entry is not None:
+        if entry is not None and text[:1].isdigit():  # nearly every line
+            for bad in _take_fragments(entry, text):
+                problems.append(Problem.at(Place(name, line), f"found {show_value(bad)}", _FRAGMENT))
+            continue
+        mark = text.upper()
+        is_next = entry is not None and _N_PEAKS in entry.fields and text[:1].isalpha() and ":" in text
+        if entry is not None and (is_next or mark in {_BEGIN, _END} or not (text or is_mgf)):
             yield entry
             entry = None
-        if starts_mgf:
+        if mark == _BEGIN:
             entry, is_mgf = _Entry(line), True
-        elif not text or ends and text.upper() == _END or text.startswith("#"):
-            continue
-        elif entry is not None or not is_mgf:  # between its entries, MGF has parameters of the whole file
-            entry = entry or _Entry(line)
-            _take(entry, text, Place(name, line), problems)
+        elif text and mark != _END and text[0] != "#" and (entry is not None or not is_mgf):
+            entry = entry or _Entry(line)  # between its entries, MGF has parameters of the whole file
+            _take_field(entry, text, Place(name, line), problems)
     if entry is not None and entry.fields:
         yield entry
 
 
-def _is_header(text: str) -> bool:
-    return text[:1].isalpha() and ":" in text
+def _take_field(entry: _Entry, text: str, place: Place, problems: list[str]) -> None:
+    """Add a line such as `PEPMASS=180.06` or `Name: glucose` to its entry."""
+    key, mark, value = text.partition("=" if "=" in text and ":" not in text.partition("=")[0] else ":")
+    if mark and text[0].isalpha():
+        entry.fields.setdefault(re.sub(r"[ \-]", "_", key.strip().upper()), value.strip())
+    else:
+        problems.append(Problem.at(place, f"found {show_value(text)}", "a field such as PEPMASS=180.06"))
 
 
-def _take(entry: _Entry, text: str, place: Place, problems: list[str]) -> None:
-    """Add a line to its entry: a field, or one or several fragments."""
-    if text[0].isalpha():
-        key, mark, value = text.partition("=" if "=" in text and ":" not in text.partition("=")[0] else ":")
-        if not mark:
-            problems.append(Problem.at(place, f"found {show_value(text)}", "a field such as PEPMASS=180.06"))
+def _take_fragments(entry: _Entry, text: str) -> list[str]:
+    """Add a line of one or, separated by semicolons or as `m/z:intensity`, several fragments; returns what is none."""
+    wrong = []
+    bare = text.partition('"')[0]
+    parts = bare.split(";") if ";" in bare else bare.split() if ":" in bare else [bare]
+    for part in filter(None, map(str.strip, parts)):
+        cells = _SEPARATORS.split(part, 2) if any(mark in part for mark in ",:(") else part.split(None, 2)
+        mz, intensity = (_to_number(cells[0]), _to_number(cells[1])) if len(cells) > 1 else (math.nan, math.nan)
+        if 0.0 < mz < math.inf and 0.0 <= intensity < math.inf:
+            entry.fragments.append((mz, intensity))
         else:
-            entry.fields.setdefault(re.sub(r"[ \-]", "_", key.strip().upper()), value.strip())
-        return
-    for part in filter(None, map(str.strip, text.partition('"')[0].split(";"))):
-        cells = [cell for cell in _SEPARATORS.split(part) if cell]
-        fragment = (_to_number(cells[0]), _to_number(cells[1])) if len(cells) > 1 else (math.nan, math.nan)
-        if math.isfinite(fragment[0]) and math.isfinite(fragment[1]) and fragment[0] > 0.0 <= fragment[1]:
-            entry.fragments.append(fragment)
-        else:
-            problems.append(Problem.at(place, f"found {show_value(part)}", "the m/z and intensity of a fragment"))
+            wrong.append(part)
+    return wrong
 
 
 def _to_number(text: str) -> float:

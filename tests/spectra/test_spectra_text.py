@@ -40,7 +40,8 @@ PRECURSORMZ: 181.0707
 PRECURSORTYPE: [M+H]+
 RETENTIONTIME: 1.25
 InChIKey: WQZGKKKJIJFFOK-GASJEMHNSA-N
-Num Peaks: 4
+Num Peaks: 6
+41.5:3 42.5:4
 59.0131\t100.0\t"C2H3O2- 1/1 0.5ppm"
 60.5 7; 70.5 8;
 80,9
@@ -79,8 +80,8 @@ def test_mgf(tmp_path: Path, ends: str, start: str) -> None:
 def test_msp(tmp_path: Path, ends: str) -> None:
     first, second = read(tmp_path, MSP.replace("\n", ends))
     assert first.name == "Glucose"
-    assert first.mz.tolist() == [59.0131, 60.5, 70.5, 80.0]
-    assert first.intensity.tolist() == [100.0, 7.0, 8.0, 9.0]
+    assert first.mz.tolist() == [41.5, 42.5, 59.0131, 60.5, 70.5, 80.0]
+    assert first.intensity.tolist() == [3.0, 4.0, 100.0, 7.0, 8.0, 9.0]
     assert (first.precursor_mz, first.rt_min) == (181.0707, 1.25)
     assert first.fields["INCHIKEY"] == "WQZGKKKJIJFFOK-GASJEMHNSA-N"
     assert second.fields["COMPOUND_ID"] == "C2"

@@ -14,6 +14,7 @@ from compassign.candidates import Windows, build_candidates, peak_of_slot
 from compassign.data.dataset import Dataset
 from compassign.data.load import load_dataset
 from compassign.errors import InputError
+from compassign.spectra import evidence
 from compassign.spectra.evidence import SpectralEvidence, find_spectral_evidence
 
 
@@ -127,6 +128,23 @@ def test_a_file_that_cannot_be_read_stops_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "library_spectra.msp").write_text("no field\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"library_spectra\.msp, row 1"):
         evidence_of(load_dataset(tmp_path))
+
+
+def test_files_are_read_once_until_they_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever labels waits for a fit after every answer, not for the same files."""
+    world = write_study(tmp_path, np.random.default_rng(5), 20)
+    dataset = load_dataset(tmp_path)
+    first = evidence_of(dataset)
+    monkeypatch.setattr(evidence, "read_spectra", lambda *given: pytest.fail("read again"))
+    again = evidence_of(replace(dataset, labels={"P000": frozenset({"C000"})}))
+    assert first is not None
+    assert again is not None
+    assert again.peaks is first.peaks
+    monkeypatch.undo()
+    (tmp_path / "library_spectra.msp").write_text(library_text(world, np.random.default_rng(6), 3), encoding="utf-8")
+    changed = evidence_of(dataset)
+    assert changed is not None
+    assert changed.library.n_spectra == 120
 
 
 def test_worlds_differ_by_their_seed_only(rng: np.random.Generator) -> None:

@@ -14,8 +14,16 @@ import numpy as np
 from compassign.config import RunConfig
 from compassign.data.dataset import Dataset
 from compassign.data.split import split_labels
-from compassign.decisions.acquisition import ACQUISITIONS, compound_groups, diverse_batch, option_draws
-from compassign.decisions.fdr import DEFAULT_ALPHA
+from compassign.decisions.acquisition import (
+    ACQUISITIONS,
+    OptionDraws,
+    compound_groups,
+    diverse_batch,
+    least_confidence,
+    option_draws,
+)
+from compassign.decisions.fdr import DEFAULT_ALPHA, call_peaks
+from compassign.decisions.stopping import look_ahead
 from compassign.errors import InputError
 from compassign.inference.fitting import ModelFit, compile_generative, fit
 from compassign.inference.rt_stage import run_rt_stage
@@ -25,7 +33,7 @@ from compassign.oracles import Oracle
 from compassign.oracles import Question as Shown
 from compassign.pipeline import score_fit
 from compassign.posterior.assignments import compound_probabilities
-from compassign.posterior.options import NULL_OPTION, peak_options
+from compassign.posterior.options import NULL_OPTION, Options, peak_options
 from compassign.posterior.responsibilities import mean_probabilities
 from compassign.progress import Progress, SilentProgress
 from compassign.question import Question, ask
@@ -63,7 +71,9 @@ class Round:
     """The state after a round; round 0 has no labels.
 
     n_asked : peaks asked about so far. n_labels : of which were answered. log_loss, brier, top1 : on the held-out
-    peaks. n_accepted, false_share : of them at 5 %, None of nothing. seconds : to choose the batch and fit again.
+    peaks. n_accepted, false_share : of them at 5 %, None of nothing. n_errors, expected_errors : wrong calls of all
+    peaks with a truth and without an answer, and how many the fit expects. expected_mended : of those before, what this
+    round's batch was expected to mend; None of round 0. seconds : to choose the batch and fit again.
     """
 
     round: int
@@ -74,6 +84,9 @@ class Round:
     top1: float
     n_accepted: int
     false_share: float | None
+    n_errors: int
+    expected_errors: float
+    expected_mended: float | None
     seconds: float
 
 
@@ -110,17 +123,18 @@ def run_loop(question: Question, refit: Refit, settings: LoopSettings, seed: int
     group = compound_groups(question.problem.offsets, question.problem.compound)
     is_open = _may_be_asked(question)
     started = time.perf_counter()
-    fitted = refit(question.problem, 0)
-    yield _scored(state, fitted, 0, time.perf_counter() - started)
+    fitted = _Fitted.of(question, refit(question.problem, 0))
+    yield _scored(state, fitted, 0, None, time.perf_counter() - started)
     for number in range(1, settings.n_rounds + 1):
         started = time.perf_counter()
-        score = _scores(settings.acquisition, fitted, question.problem, rng)
+        score = _scores(settings.acquisition, fitted.draws, rng)
         batch = diverse_batch(score, group, is_open & ~state.is_asked, settings.batch_size)
         if not batch.size:
             return
-        state = _answered(state, fitted, batch, settings.oracle, rng)
-        fitted = refit(with_answers(question.problem, state.answers), number)
-        yield _scored(state, fitted, number, time.perf_counter() - started)
+        mended = look_ahead(fitted.draws, state.is_unanswered, [batch]).mended
+        state = _answered(state, fitted.options, batch, settings.oracle, rng)
+        fitted = _Fitted.of(question, refit(with_answers(question.problem, state.answers), number))
+        yield _scored(state, fitted, number, float(mended[0]), time.perf_counter() - started)
 
 
 @dataclass(frozen=True)
@@ -130,6 +144,36 @@ class _State:
     question: Question
     is_asked: BoolArray
     answers: dict[int, int]
+
+    @property
+    def is_unanswered(self) -> BoolArray:
+        """(n_peaks,) peaks with candidates and a truth that nothing has given away."""
+        is_known = self.question.problem.is_labelled.copy()
+        is_known[list(self.answers)] = True
+        has_truth = self.question.dataset.peaks["peak_id"].isin(list(self.question.dataset.truth or {})).to_numpy()
+        return np.asarray(has_truth & (np.diff(self.question.problem.offsets) > 0) & ~is_known)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A fit, its mean probabilities of the options of every peak, their draws, and (n_peaks,) calls as in `Calls`."""
+
+    fit: ModelFit
+    options: Options
+    draws: OptionDraws
+    call: IntArray
+
+    @classmethod
+    def of(cls, question: Question, fitted: ModelFit) -> _Fitted:
+        """Sum what the fit says of slots over the adducts of a compound."""
+        probabilities = mean_probabilities(fitted.source)
+        compounds = compound_probabilities(question.candidates, probabilities)
+        return cls(
+            fit=fitted,
+            options=peak_options(compounds, probabilities.null),
+            draws=option_draws(fitted.source, question.problem.compound),
+            call=call_peaks(compounds, probabilities.null).compound,
+        )
 
 
 def _may_be_asked(question: Question) -> BoolArray:
@@ -142,17 +186,13 @@ def _may_be_asked(question: Question) -> BoolArray:
     )
 
 
-def _scores(name: str, fitted: ModelFit, problem: AssignmentProblem, rng: np.random.Generator) -> FloatArray:
-    if name == RANDOM:
-        return rng.random(problem.n_peaks)
-    return ACQUISITIONS[name](option_draws(fitted.source, problem.compound))
+def _scores(name: str, draws: OptionDraws, rng: np.random.Generator) -> FloatArray:
+    return rng.random(draws.offsets.size - 1) if name == RANDOM else ACQUISITIONS[name](draws)
 
 
-def _answered(state: _State, fitted: ModelFit, batch: IntArray, oracle: Oracle, rng: np.random.Generator) -> _State:
+def _answered(state: _State, options: Options, batch: IntArray, oracle: Oracle, rng: np.random.Generator) -> _State:
     """What the annotator says of a batch; an answer that is no candidate of its peak changes nothing."""
     question, answers = state.question, dict(state.answers)
-    probabilities = mean_probabilities(fitted.source)
-    options = peak_options(compound_probabilities(question.candidates, probabilities), probabilities.null)
     mass = question.dataset.compounds["exact_mass"].to_numpy(dtype=np.float64)
     for peak in batch.tolist():
         own = slice(options.offsets[peak], options.offsets[peak + 1])
@@ -175,8 +215,16 @@ def _truth_of(question: Question, peak: int, compound: IntArray) -> int:
     return int(next(iter([*candidates, *named]), NULL_OPTION))
 
 
-def _scored(state: _State, fitted: ModelFit, number: int, seconds: float) -> Round:
-    metrics = score_fit(state.question, mean_probabilities(fitted.source), DEFAULT_ALPHA)[1]
+def _n_errors(state: _State, call: IntArray) -> int:
+    """Wrong calls of the peaks with a truth and without an answer; call : (n_peaks,) as in `Calls`."""
+    truth, names = state.question.dataset.truth or {}, state.question.dataset.peaks["peak_id"].tolist()
+    ids = [*state.question.dataset.compounds["compound_id"].tolist(), ""]  # -1, of a null call, is the last
+    asked = np.flatnonzero(state.is_unanswered).tolist()
+    return sum(ids[call[peak]] not in (truth[names[peak]] or {""}) for peak in asked)
+
+
+def _scored(state: _State, fitted: _Fitted, number: int, mended: float | None, seconds: float) -> Round:
+    metrics = score_fit(state.question, mean_probabilities(fitted.fit.source), DEFAULT_ALPHA)[1]
     if metrics.log_loss is None or metrics.brier is None or metrics.top1 is None:
         raise InputError("no peak with a truth is held out: the dataset has too few known compounds")
     level = metrics.fdr[LIMIT]
@@ -189,5 +237,8 @@ def _scored(state: _State, fitted: ModelFit, number: int, seconds: float) -> Rou
         top1=metrics.top1,
         n_accepted=level.n_accepted_of_scored,
         false_share=level.false_share_of_scored,
+        n_errors=_n_errors(state, fitted.call),
+        expected_errors=float(least_confidence(fitted.draws)[state.is_unanswered].sum()),
+        expected_mended=mended,
         seconds=seconds,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from compassign.errors import InputError
 from compassign.eval_loop import LoopSettings, Round, make_refit, run_loop, start_loop
 from compassign.models.problem import AssignmentProblem, with_answers
 from compassign.oracles import ORACLES
+from compassign.posterior.responsibilities import mean_probabilities
 from compassign.progress import SilentProgress
 from compassign.question import Question
 
@@ -65,6 +67,28 @@ def test_each_round_asks_about_new_peaks_that_nobody_scores(
 def test_the_same_seed_gives_the_same_rounds(question: Question) -> None:
     one, two = ([{**asdict(row), "seconds": 0.0} for row in rounds_of(question, "random")] for _ in range(2))
     assert one == two
+
+
+def test_errors_are_those_of_the_calls_and_fall_as_expected_where_nothing_is_learned(question: Question) -> None:
+    found = rounds_of(question, "entropy")
+    fitted = make_refit(question, CONFIG)(question.problem, 0)
+    probability = mean_probabilities(fitted.source)
+    wrong = 0
+    for peak, name in enumerate(question.dataset.peaks["peak_id"]):
+        own = slice(*question.problem.offsets[peak : peak + 2])
+        truth = (question.dataset.truth or {}).get(name)
+        if truth is None or question.problem.is_labelled[peak] or own.start == own.stop:
+            continue
+        total: dict[str, float] = {"": float(probability.null[peak])}
+        for slot in range(own.start, own.stop):
+            compound = str(question.dataset.compounds["compound_id"].iloc[question.problem.compound[slot]])
+            total[compound] = total.get(compound, 0.0) + float(probability.slot[slot])
+        wrong += max(total, key=lambda option: total[option]) not in (truth or {""})  # the first of equals
+    assert found[0].n_errors == wrong
+    for before, after in itertools.pairwise(found):
+        assert after.expected_mended == pytest.approx(before.expected_errors - after.expected_errors)
+        assert 0 <= before.n_errors - after.n_errors <= 5
+    assert found[0].n_errors > found[-1].n_errors
 
 
 def test_a_lazy_annotator_answers_less_than_is_asked(question: Question) -> None:

@@ -21,9 +21,11 @@ MEASURES = {
     "top1": "share of right calls",
     "n_accepted": "accepted at 5 %",
     "false_share": "false share of the accepted at 5 %",
+    "n_errors": "wrong calls of peaks without an answer",
+    "expected_errors": "wrong calls that the model expects",
 }
 """Column of the tables -> what it is called."""
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "false_share"})
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "false_share", "n_errors", "expected_errors"})
 ABOUT = ("dataset", "dataset_hash", "model", "acquisition", "oracle", "batch_size", "seed")
 _COLUMNS = (*ABOUT, "round", "n_asked", "n_labels", *MEASURES, "seconds")
 _TEXTS = ("dataset", "dataset_hash", "model", "acquisition", "oracle")

@@ -34,6 +34,7 @@ def write_loop(output: Path, acquisition: str, seed: int, losses: list[float], d
             **dict(zip(ABOUT, about, strict=True)),
             **{"round": i, "n_asked": 10 * i, "n_labels": 10 * i, "log_loss": loss, "brier": 0.3, "top1": 0.7 + loss},
             **{"n_accepted": 5, "false_share": None if i == 0 else 0.1, "seconds": 1.0},
+            **{"n_errors": 9 - i, "expected_errors": 8.5 - i},
         }
         for i, loss in enumerate(losses)
     ]

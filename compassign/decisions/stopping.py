@@ -76,9 +76,11 @@ def look_ahead(draws: OptionDraws, is_counted: BoolArray, batches: Sequence[IntA
     for number, batch in enumerate(batches):
         own[number] = left[batch].sum()
         left[batch] = 0.0
-        effect = far.effect(draws, batch) if number < N_FAR else np.zeros(left.size)
-        effect = np.where(left > 0.0, np.minimum(effect, left), 0.0)
-        if effect.sum() > 0.0:  # else others depend on nothing but noise
+        if number >= N_FAR:
+            continue
+        effects = np.where(left > 0.0, np.minimum(far.effects(draws, batch), left), 0.0)
+        effect = effects[np.argmin(effects.sum(axis=1))]  # the smaller: over many peaks, noise adds up
+        if effect.sum() > 0.0:
             others[number] = effect.sum()
             left -= effect
     return Outlook(float(doubt.sum()), own, others)
@@ -131,7 +133,7 @@ def _go_on(outlook: Outlook, n_worth: int) -> str:
     who = "it is" if n_worth == 1 else "they are"
     of = f"{mended:.1f} of {outlook.n_errors:.1f} expected errors"
     others = f"{float(outlook.others[:n_worth].sum()):.1f}"
-    far = f"at least {others} of these in other peaks, " if others != "0.0" else ""
+    far = f"about {others} of these in other peaks, " if others != "0.0" else ""
     return f"{number} may be worth it: {who} expected to mend {of}, {far}if the answers are right."
 
 
@@ -167,15 +169,15 @@ class _Far:
         now = tuple(_judged(means[choosing], means[1 - choosing], offsets) for choosing in (0, 1))
         return cls(peaks, offsets, halves, now)
 
-    def effect(self, draws: OptionDraws, asked: IntArray) -> FloatArray:
-        """How much the answers are expected to raise the probability of every peak's call, added up, (n_peaks,).
+    def effects(self, draws: OptionDraws, asked: IntArray) -> FloatArray:
+        """How much the answers are expected to raise the probability of every peak's call, added up, (2, n_peaks).
 
         The calls with and without an answer are chosen by one half of the draws, which are those of different chains,
-        and judged by the other half, in turn: judged by its own half, a choice gains from noise alone.
+        and judged by the other half, in both ways: judged by its own half, a choice gains from noise alone.
         """
-        effect = np.zeros(draws.offsets.size - 1)
+        effects = np.zeros((2, draws.offsets.size - 1))
         if not self.halves:
-            return effect
+            return effects
         half = self.halves[0].shape[0]
         for peak in asked.tolist():
             own = draws.probability[:, draws.offsets[peak] : draws.offsets[peak + 1]]
@@ -183,8 +185,8 @@ class _Far:
             # (n_own_options, n_options)
             joint = [part.T @ others / half for part, others in zip(parts, self.halves, strict=True)]
             for choosing, now in enumerate(self.now):
-                effect[self.peaks] += (_judged(joint[choosing], joint[1 - choosing], self.offsets) - now) / 2.0
-        return effect
+                effects[choosing, self.peaks] += _judged(joint[choosing], joint[1 - choosing], self.offsets) - now
+        return effects
 
 
 def _judged(choosing: FloatArray, judging: FloatArray, offsets: IntArray) -> FloatArray:

@@ -134,7 +134,7 @@ def test_batches_that_are_worth_it_are_counted_up_to_the_first_that_is_not() -> 
     found = advice([2.0, 1.5, 0.6, 0.4, 3.0], [0.1, 0.1, 0.1])
     assert (found.is_stop, found.n_batches) == (False, 3)
     assert found.sentence == (
-        "3 more batches of 10 may be worth it: they are expected to mend 4.1 of 37.0 expected errors, at least 0.4 of "
+        "3 more batches of 10 may be worth it: they are expected to mend 4.1 of 37.0 expected errors, about 0.4 of "
         "these in other peaks, if the answers are right."
     )
     assert advice([0.5, 0.4], []).sentence.startswith("1 more batch of 10 may be worth it: it is")

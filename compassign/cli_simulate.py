@@ -17,7 +17,7 @@ from compassign.eval_loop import RANDOM, LoopSettings, Round, make_refit, run_lo
 from compassign.files import written_whole
 from compassign.oracles import ORACLES
 from compassign.progress import SilentProgress
-from compassign.queries.learning import ABOUT, learning_folder, n_rounds_of
+from compassign.queries.learning import ABOUT, learning_folder, mended_by, n_rounds_of, read_learning
 
 SAMPLER = SamplerConfig(draws=250, tune=200, chains=2)  # a refit of seconds, as the desk needs it
 _HEAD = f"{'asked':>6} {'labels':>6}  log loss   Brier   right  accepted at 5 % (false)"
@@ -70,6 +70,9 @@ def simulate_labelling(config: RunConfig, loops: Loops, output: Path) -> Iterato
                 rounds.append(found)
                 yield _line(found)
             _write(rounds, _about(dataset, seeded, loops, name), files[name])
+    for learning in read_learning(output, dataset.dataset_hash).values():
+        if learning.dataset_hash == dataset.dataset_hash:
+            yield "\n".join([f"Mean of all loops, {learning.name}:", *mended_by(learning)])
     yield f"Tables: {folder}; the Label page draws them"
 
 

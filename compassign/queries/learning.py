@@ -27,7 +27,7 @@ MEASURES = {
 """Column of the tables -> what it is called."""
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "false_share", "n_errors", "expected_errors"})
 ABOUT = ("dataset", "dataset_hash", "model", "acquisition", "oracle", "batch_size", "seed")
-_COLUMNS = (*ABOUT, "round", "n_asked", "n_labels", *MEASURES, "seconds")
+_COLUMNS = (*ABOUT, "round", "n_asked", "n_labels", *MEASURES, "expected_mended", "seconds")
 _TEXTS = ("dataset", "dataset_hash", "model", "acquisition", "oracle")
 _COMMON = ("dataset_hash", "model", "oracle", "batch_size")  # of loops whose curves are drawn together
 _HASH_LENGTH = 16  # characters, enough to tell the datasets of a laboratory apart
@@ -111,6 +111,18 @@ def worth_of_asking(learning: Learning, measure: str) -> list[str]:
     ]
 
 
+def mended_by(learning: Learning) -> list[str]:
+    """Say of each acquisition how many wrong calls its answers mended and were expected to, if they are right."""
+    loops = learning.table.sort_values("round").groupby(["acquisition", "seed"])
+    table = loops.agg(first=("n_errors", "first"), last=("n_errors", "last"), expected=("expected_mended", "sum"))
+    means = table.groupby("acquisition").mean()
+    columns = (means[name].tolist() for name in ("first", "last", "expected"))
+    return [
+        f"{name}: the answers mended {first - last:.1f} of {first:.1f} wrong calls; {expected:.1f} were expected."
+        for name, first, last, expected in zip(means.index.tolist(), *columns, strict=True)
+    ]
+
+
 def simulate_command(output: Path, config: RunConfig | None) -> str:
     """The command that makes the loops of a run's dataset and model; None : of the demonstration."""
     words = ["compassign", "simulate"]
@@ -123,7 +135,9 @@ def simulate_command(output: Path, config: RunConfig | None) -> str:
 def _read(file: Path) -> pd.DataFrame:
     try:
         kinds = dict.fromkeys(_TEXTS, str)
-        table = pd.read_csv(file, dtype=kinds, keep_default_na=False, na_values={name: [""] for name in MEASURES})
+        table = pd.read_csv(
+            file, dtype=kinds, keep_default_na=False, na_values={name: [""] for name in (*MEASURES, "expected_mended")}
+        )
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: cannot be read ({error})") from error
     missing = [name for name in _COLUMNS if name not in table]

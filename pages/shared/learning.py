@@ -10,6 +10,7 @@ from compassign.queries.learning import (
     MEASURES,
     Learning,
     learning_curves,
+    mended_by,
     read_learning,
     simulate_command,
     worth_of_asking,
@@ -56,7 +57,7 @@ def _show_loops(learning: Learning) -> None:
         key="learning",
         alt=f"{MEASURES[measure]} against the number of peaks asked about, one curve for each way of asking",
     )
-    for sentence in worth_of_asking(learning, measure):
+    for sentence in [*worth_of_asking(learning, measure), *mended_by(learning)]:
         st.text(sentence)
     st.caption(
         "Simulated annotators, on peaks whose truth is known: half of them are never asked about and score the model. "

@@ -30,7 +30,7 @@ def output(tmp_path: Path, lookup_folder: Path, monkeypatch: pytest.MonkeyPatch)
 def write_loop(output: Path, acquisition: str, dataset_hash: str, last_loss: float) -> None:
     about = (NAME, dataset_hash, "lookup", acquisition, "perfect", 10, 0)
     counts = {"n_accepted": 5, "seconds": 1.0, "brier": 0.3, "top1": 0.7, "false_share": 0.1}
-    counts |= {"n_errors": 3, "expected_errors": 2.5}
+    counts |= {"n_errors": 3, "expected_errors": 2.5, "expected_mended": 0.5}
     rows = [
         {**dict(zip(ABOUT, about, strict=True)), **counts, "round": i, "n_asked": 10 * i, "n_labels": 10 * i} | loss
         for i, loss in enumerate([{"log_loss": 0.9}, {"log_loss": 0.7}, {"log_loss": last_loss}])

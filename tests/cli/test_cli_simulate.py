@@ -19,6 +19,7 @@ def test_loops_are_kept_and_not_repeated(tmp_path: Path, example_data: Path) -> 
     words = ["simulate", *quick, "--rounds", "2", "--seeds", "2", "--output", str(tmp_path)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
+    assert "margin: the answers mended" in done.output
     (found,) = read_learning(tmp_path, load_dataset(example_data).dataset_hash).values()
     loops = found.table.groupby(["acquisition", "seed"])["n_asked"].agg(list)
     assert loops.to_dict() == {(name, seed): [0, 3, 6] for name in ("margin", "random") for seed in (0, 1)}

@@ -17,6 +17,7 @@ from compassign.queries.learning import (
     RANDOM,
     learning_curves,
     learning_folder,
+    mended_by,
     n_rounds_of,
     read_learning,
     simulate_command,
@@ -34,7 +35,7 @@ def write_loop(output: Path, acquisition: str, seed: int, losses: list[float], d
             **dict(zip(ABOUT, about, strict=True)),
             **{"round": i, "n_asked": 10 * i, "n_labels": 10 * i, "log_loss": loss, "brier": 0.3, "top1": 0.7 + loss},
             **{"n_accepted": 5, "false_share": None if i == 0 else 0.1, "seconds": 1.0},
-            **{"n_errors": 9 - i, "expected_errors": 8.5 - i},
+            **{"n_errors": 9 - i, "expected_errors": 8.5 - i, "expected_mended": 1.5 if i else None},
         }
         for i, loss in enumerate(losses)
     ]
@@ -89,6 +90,14 @@ def test_the_worth_is_told_against_random(output: Path) -> None:
     write_loop(output, "bald", 1, [0.9, 0.9])
     (found,) = read_learning(output, OWN).values()
     assert "bald does not reach within 10 questions what random does with 20;" in worth_of_asking(found, "log_loss")[0]
+
+
+def test_what_answers_mended_is_told_beside_what_was_expected(output: Path) -> None:
+    (found,) = read_learning(output, OWN).values()
+    assert mended_by(found) == [
+        "bald: the answers mended 1.5 of 9.0 wrong calls; 2.2 were expected.",  # two rounds and one
+        "random: the answers mended 2.0 of 9.0 wrong calls; 3.0 were expected.",
+    ]
 
 
 def test_without_random_nothing_is_compared(tmp_path: Path) -> None:

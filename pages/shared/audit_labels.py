@@ -32,9 +32,9 @@ def show_audit_labels(run: Run) -> None:
         return
     if found is None:
         st.text("There are no audit labels, so nothing here certifies how many of the accepted peaks are false.")
-        st.caption(
-            "Draw peaks, label them, put the rows into labels.csv of the dataset, and repeat this without drawing:"
-        )
+        at_desk = {"run": run.run_id, "order_of_asking": "audit"}
+        st.page_link("pages/label.py", label="Draw them at the desk", icon=":material/casino:", query_params=at_desk)
+        st.caption("Or draw a table, put its rows into labels.csv of the dataset, and repeat this without drawing:")
         st.code(audit_command(run.path, N_TO_DRAW), language=None, wrap_lines=True)
         return
     skipped = f", {found.n_skipped:,} of them skipped" if found.n_skipped else ""

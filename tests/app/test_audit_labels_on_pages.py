@@ -39,6 +39,7 @@ def test_without_audit_labels_the_page_says_how_to_get_them() -> None:
     app = open_page("calibration")
     assert "There are no audit labels" in shown(app)
     assert any(f"audit {LOOKUP} --design labels --draw 150 --to" in code.value for code in app.code)
+    assert "Draw them at the desk" in [link.proto.label for link in app.get("page_link")]
 
 
 def test_what_the_run_found_is_shown(run: Path) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import h5netcdf
+import h5py
 import numpy as np
 import pandas as pd
 
@@ -16,9 +19,10 @@ from compassign.results import write_csv
 from compassign.spectra.matching import Matched
 from compassign.spectra.spectrum import Spectrum
 
-TABLE_NAME, SPECTRA_NAME = "spectra.csv", "spectra.npz"
+TABLE_NAME, SPECTRA_NAME = "spectra.csv", "spectra.nc"
 _PEAK, _COMPOUND = "peak", "compound"  # what the stored spectra are of
 _HASHED_DECIMALS = 6
+_PACKED = {"compression": "gzip", "compression_opts": 1}
 
 
 def write_peak_spectra(question: Question, folder: Path) -> dict[str, str]:
@@ -36,9 +40,9 @@ def write_peak_spectra(question: Question, folder: Path) -> dict[str, str]:
     compound_ids = question.dataset.compounds["compound_id"].tolist()
     library = question.spectra.library.of_compound
     of_compound = [(compound_ids[i], found.spectrum) for i in compared for found in library[i]]
-    columns = _columns(_PEAK, [(peak_ids[row], match.spectrum) for row, match in of_peak.items()])
-    with written_whole(folder / SPECTRA_NAME) as path, path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **columns, **_columns(_COMPOUND, of_compound))
+    with written_whole(folder / SPECTRA_NAME) as path, h5netcdf.File(path, "w") as file:
+        _add(file, _PEAK, [(peak_ids[row], match.spectrum) for row, match in of_peak.items()])
+        _add(file, _COMPOUND, of_compound)
     found = question.spectra.comparisons
     rounded = np.rint(found.similarity * 10.0**_HASHED_DECIMALS)
     content = np.stack([found.slot, rounded, found.n_matched]).astype("<i8").tobytes()
@@ -60,18 +64,19 @@ def _table(matches: dict[str, Matched]) -> pd.DataFrame:
     )
 
 
-def _columns(kind: str, spectra: Sequence[tuple[str, Spectrum]]) -> dict[str, np.ndarray]:
-    """Spectra as flat arrays whose names begin with their kind."""
+def _add(file: Any, kind: str, spectra: Sequence[tuple[str, Spectrum]]) -> None:
+    """Add spectra as a group of their kind: names by spectrum, and fragments one spectrum after the other."""
     found = [spectrum for _, spectrum in spectra]
-    nothing = [np.zeros(0)]
-    return {
-        f"{kind}_id": np.array([name for name, _ in spectra], dtype=np.str_),
-        f"{kind}_name": np.array([spectrum.name for spectrum in found], dtype=np.str_),
-        f"{kind}_precursor_mz": np.array([spectrum.precursor_mz for spectrum in found], dtype=np.float64),
-        f"{kind}_offsets": np.cumsum([0, *(spectrum.mz.size for spectrum in found)]),
-        f"{kind}_mz": np.concatenate([*(spectrum.mz for spectrum in found), *nothing]),
-        f"{kind}_intensity": np.concatenate([*(spectrum.intensity for spectrum in found), *nothing]),
-    }
+    offsets = np.cumsum([0, *(spectrum.mz.size for spectrum in found)])
+    group = file.create_group(kind)
+    group.dimensions = {"spectrum": len(found), "fragment": int(offsets[-1]), "edge": offsets.size}
+    for name, texts in (("id", [name for name, _ in spectra]), ("name", [spectrum.name for spectrum in found])):
+        group.create_variable(name, ("spectrum",), data=np.array(texts, dtype=object), dtype=h5py.string_dtype())
+    group.create_variable("precursor_mz", ("spectrum",), data=np.array([spectrum.precursor_mz for spectrum in found]))
+    group.create_variable("offsets", ("edge",), data=offsets)
+    for name in ("mz", "intensity"):
+        flat = np.concatenate([*(getattr(spectrum, name) for spectrum in found), np.zeros(0)])
+        group.create_variable(name, ("fragment",), data=flat, **(_PACKED if flat.size else {}))
 
 
 def read_peak_spectra(results: Path, peak_id: str, compound_id: str) -> tuple[list[Spectrum], list[Spectrum]]:
@@ -83,20 +88,18 @@ def read_peak_spectra(results: Path, peak_id: str, compound_id: str) -> tuple[li
     if not file.is_file():
         return [], []
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            return _stored(stored, _PEAK, peak_id), _stored(stored, _COMPOUND, compound_id)
+        with h5netcdf.File(file, "r", decode_vlen_strings=True) as stored:
+            return _stored(stored[_PEAK], peak_id), _stored(stored[_COMPOUND], compound_id)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{file}: not the spectra that a run writes ({error})") from error
 
 
-def _stored(stored: np.lib.npyio.NpzFile, kind: str, name: str) -> list[Spectrum]:
-    offsets = stored[f"{kind}_offsets"]
-    return [
-        Spectrum(
-            name=str(stored[f"{kind}_name"][i]),
-            mz=stored[f"{kind}_mz"][offsets[i] : offsets[i + 1]],
-            intensity=stored[f"{kind}_intensity"][offsets[i] : offsets[i + 1]],
-            precursor_mz=float(stored[f"{kind}_precursor_mz"][i]),
-        )
-        for i in np.flatnonzero(stored[f"{kind}_id"] == name)
-    ]
+def _stored(group: Any, name: str) -> list[Spectrum]:
+    """The spectra of one name; of the fragments, no others are read."""
+    rows = np.flatnonzero(group["id"][:] == name).tolist()
+    found = []
+    for row in rows:
+        own = slice(*group["offsets"][row : row + 2].tolist())
+        text, precursor_mz = str(group["name"][row]), float(group["precursor_mz"][row])
+        found.append(Spectrum(text, group["mz"][own], group["intensity"][own], precursor_mz))
+    return found

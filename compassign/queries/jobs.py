@@ -34,7 +34,7 @@ ARTIFACTS = {
     "results/peak_assignments.csv": "The call of each peak, its probability and what to do with it",
     "results/candidates.csv": "Every candidate of every peak, with its probability and evidence",
     "results/spectra.csv": "Which fragment spectrum each peak has",
-    "results/spectra.npz": "Fragments of peaks and of their candidates",
+    "results/spectra.nc": "Fragments of peaks and of their candidates",
     "results/compounds.csv": "Each compound that may be in the data, and whether to call it present",
     "results/assignment_metrics.json": "Scores, verdict, calibration, sensitivity, times",
     "results/stored_labels.csv": "Labels of the store that its fit saw",

@@ -67,11 +67,11 @@ def test_a_run_without_any_shows_nothing(prior_folder: Path, tmp_path: Path, mon
 
 def test_damaged_files_are_named_and_the_rest_is_shown(output: Path) -> None:
     results = output / "runs" / "1-measured" / "results"
-    (results / "spectra.npz").write_bytes(b"no zip")
+    (results / "spectra.nc").write_bytes(b"no zip")
     app = open_peak("P004")
     assert headings(app) == ["**Chromatogram**"]
     assert "What was measured of this peak cannot be read." in [error.value for error in app.error]
-    assert "spectra.npz: not the spectra that a run writes" in said(app)
+    assert "spectra.nc: not the spectra that a run writes" in said(app)
 
 
 def test_a_raw_file_that_is_gone_takes_only_its_panel(

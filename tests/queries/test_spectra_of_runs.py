@@ -6,15 +6,18 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import pandas as pd
 import pytest
 
+from compassign import peak_spectra
 from compassign.errors import InputError
 from compassign.peak_spectra import read_peak_spectra
 from compassign.queries.detail import peak_detail
 from compassign.queries.run_folder import Run, load_run
 from compassign.queries.spectra import AROUND_MIN, eluting, isotopes, mirror
+from compassign.spectra.spectrum import Spectrum
 
 pytest_plugins = ["example_runs", "spectra_runs"]
 
@@ -74,10 +77,20 @@ def test_mirror_without_a_spectrum_of_the_ion_or_of_the_peak(measured_run: Run) 
     assert mirror(measured_run, "P001", "C001", mz_of(measured_run, "P001", "C001")) is None
 
 
+def test_names_of_any_script_and_no_reference_at_all_come_back(tmp_path: Path) -> None:
+    stored = Spectrum("n\u00e4me", np.array([50.0, 60.0]), np.array([1.0, 2.0]), 500.0)
+    with h5netcdf.File(tmp_path / peak_spectra.SPECTRA_NAME, "w") as file:
+        peak_spectra._add(file, "peak", [("other", stored), ("P\u00e41", stored)])
+        peak_spectra._add(file, "compound", [])
+    (found,), references = read_peak_spectra(tmp_path, "P\u00e41", "C1")
+    assert (found.name, found.mz.tolist(), found.precursor_mz) == ("n\u00e4me", [50.0, 60.0], 500.0)
+    assert references == []
+
+
 def test_a_damaged_file_of_spectra_is_named(measured_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(measured_folder / "results", tmp_path / "results")
-    (tmp_path / "results" / "spectra.npz").write_bytes(b"no zip")
-    with pytest.raises(InputError, match=r"spectra\.npz: not the spectra that a run writes"):
+    (tmp_path / "results" / "spectra.nc").write_bytes(b"no zip")
+    with pytest.raises(InputError, match=r"spectra\.nc: not the spectra that a run writes"):
         read_peak_spectra(tmp_path / "results", "P004", "C004")
 
 

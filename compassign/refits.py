@@ -29,6 +29,7 @@ from compassign.decisions.acquisition import OptionDraws
 from compassign.files import written_whole
 from compassign.jobs.alone import is_taken
 from compassign.label_events import TRAINING, LabelEvent, fold
+from compassign.runs import RUNS
 from compassign.tables import AUDIT
 from compassign.units import StrArray
 
@@ -119,10 +120,11 @@ def _read(file: Path, changed_ns: int) -> Refit:
     return Refit(**{**about, "at": datetime.fromisoformat(about["at"])}, named=named)
 
 
-def forget_refits(output: Path, kept: set[str]) -> None:
-    """Remove the refits of all runs but some, which are still there."""
-    for file in (output / REFITS).glob("*.npz"):
-        if file.stem not in kept:
+def forget_refits(output: Path) -> None:
+    """Remove the refits of runs that are gone, and what else their processes left."""
+    for file in list((output / REFITS).glob("*")):
+        run_id = file.name.lstrip(".").partition(".")[0]
+        if not (output / RUNS / run_id).is_dir():
             file.unlink(missing_ok=True)
 
 

@@ -139,19 +139,23 @@ def _named(question: Question, fitted: ModelFit) -> NamedDraws:
 
 
 def keep_refitting(output: Path, run_id: str) -> None:
-    """Be the one process that refits a run, until no answers have come for IDLE_S or the run is gone."""
+    """Be the one process that refits a run, until no answers have come for IDLE_S or the run is deleted."""
+    refitter = Refitter(output, run_id)
+    if not refitter.path.is_dir():
+        return
     with alone(lock_of(output, run_id)) as is_alone:
         if not is_alone:
             return
         os.nice(NICENESS)
-        forget_refits(output, {path.name for path in (output / RUNS).iterdir()})
-        follower = Follower(output, Refitter(output, run_id))
+        forget_refits(output)
+        follower = Follower(output, refitter)
         try:
             follower.follow()
         except Exception as error:  # the end of the process: there is nobody to raise it to
             traceback.print_exc()
             why = str(error) if isinstance(error, CompAssignError) else f"{type(error).__name__}: {error}"
-            write_refit(output, run_id, Refit(follower.newest, datetime.now(UTC), 0.0, problem=why))
+            follower.write(Refit(follower.newest, datetime.now(UTC), 0.0, problem=why))
+        forget_refits(output)  # the run may have been deleted while its refit was written
 
 
 @dataclass
@@ -173,13 +177,22 @@ class Follower:
         since = time.monotonic()
         while time.monotonic() - since < IDLE_S and refitter.path.is_dir():
             if _says_more(events, learned_until):
-                write_refit(self.output, refitter.run_id, refitter.refit(events))
+                self.write(refitter.refit(events))
                 since = time.monotonic()
             learned_until = self.newest
-            while store.last_events().get(refitter.key, 0) == self.newest and time.monotonic() - since < IDLE_S:
+            while self._is_idle(store) and time.monotonic() - since < IDLE_S:
                 time.sleep(POLL_S)
             events = store.events(refitter.key)
             self.newest = events[-1].id if events else 0
+
+    def write(self, refit: Refit) -> None:
+        """Put a refit in the place of the one before, unless the run is gone."""
+        if self.refitter.path.is_dir():
+            write_refit(self.output, self.refitter.run_id, refit)
+
+    def _is_idle(self, store: LabelStore) -> bool:
+        """Whether the run is there and nothing was said since."""
+        return self.refitter.path.is_dir() and store.last_events().get(self.refitter.key, 0) == self.newest
 
 
 def _says_more(events: Sequence[LabelEvent], until: int) -> bool:

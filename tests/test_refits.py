@@ -18,9 +18,11 @@ from compassign.refits import (
     can_refit,
     forget_refits,
     learned_answers,
+    lock_of,
     read_refit,
     write_refit,
 )
+from compassign.runs import RUNS
 
 NAMED = NamedDraws(
     np.array(["P1", "<b>"]),
@@ -57,10 +59,12 @@ def test_a_broken_file_counts_as_none(tmp_path: Path) -> None:
 
 
 def test_refits_go_with_their_runs(tmp_path: Path) -> None:
+    (tmp_path / RUNS / "kept").mkdir(parents=True)
     for name in ("kept", "deleted"):
         write_refit(tmp_path, name, REFIT)
-    forget_refits(tmp_path, {"kept"})
-    assert [file.stem for file in (tmp_path / REFITS).iterdir()] == ["kept"]
+        lock_of(tmp_path, name).touch()
+    forget_refits(tmp_path)
+    assert sorted(file.name for file in (tmp_path / REFITS).iterdir()) == [".kept.lock", "kept.npz"]
 
 
 def test_a_fit_learns_what_annotators_have_in_common_and_nothing_of_the_audit() -> None:

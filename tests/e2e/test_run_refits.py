@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from compassign.models.problem import AssignmentProblem
 from compassign.queries.labels import Desk, open_desk
 from compassign.queries.provisional import run_draws, updated
 from compassign.queries.run_folder import Run, load_run
-from compassign.refits import Refit, keep_refitting, read_refit
+from compassign.refits import Refit, keep_refitting, read_refit, write_refit
 from compassign.refitting import Refitter
 from compassign.store.database import URL_VARIABLE
 from compassign.store.labels import LabelStore
@@ -136,6 +137,30 @@ def test_what_stops_it_is_said_in_place_of_a_refit(
     assert found is not None
     assert found.last_event == last.id
     assert "has changed since the run" in found.problem
+
+
+def test_nothing_comes_back_of_a_run_that_is_deleted_while_it_is_refitted(
+    workspace: tuple[Run, Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, desk = workspace
+    monkeypatch.setattr("os.nice", lambda increment: increment)
+    monkeypatch.setattr(Refitter, "prepare", lambda self, events: None)
+    answer(desk, least_certain(run)[0], "")
+    written: list[Path] = []
+
+    def delete_and_write(output: Path, run_id: str, refit: Refit) -> None:
+        shutil.rmtree(run.path)
+        write_refit(output, run_id, refit)
+        written.extend((output / refits.REFITS).glob("*.npz"))
+
+    monkeypatch.setattr(Refitter, "refit", lambda self, events: Refit(1, datetime.now(UTC), 0.0))
+    monkeypatch.setattr(refitting, "write_refit", delete_and_write)
+    refitting.keep_refitting(tmp_path, run.run_id)
+    assert len(written) == 1
+    assert list((tmp_path / refits.REFITS).iterdir()) == []
+    shutil.rmtree(tmp_path / refits.REFITS)
+    refitting.keep_refitting(tmp_path, run.run_id)
+    assert not (tmp_path / refits.REFITS).exists()
 
 
 def test_the_model_is_compiled_anew_only_where_it_gets_other_parameters(

@@ -166,12 +166,13 @@ class _Fitted:
     @classmethod
     def of(cls, question: Question, fitted: ModelFit) -> _Fitted:
         """Sum what the fit says of slots over the adducts of a compound."""
+        fitted = question.isotopes.spread(fitted)
         probabilities = mean_probabilities(fitted.source)
         compounds = compound_probabilities(question.candidates, probabilities)
         return cls(
             fit=fitted,
             options=peak_options(compounds, probabilities.null),
-            draws=option_draws(fitted.source, question.problem.compound),
+            draws=option_draws(fitted.source, question.candidates.compound),
             call=call_peaks(compounds, probabilities.null).compound,
         )
 

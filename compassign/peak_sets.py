@@ -28,7 +28,7 @@ def write_sets(question: Question, predictions: Predictions, folder: Path) -> Se
         compound_id=predictions.compound_id,
         options=peak_options(predictions.compounds, predictions.null),
         group=candidate_range(np.diff(question.candidates.offsets)),
-        is_seen=question.problem.is_labelled | is_calibrant,
+        is_seen=question.is_labelled | is_calibrant,
         is_scored=is_scored,
     )
     sets = find_sets(peaks, dataset.audit, dataset.truth)

@@ -36,7 +36,7 @@ def write_peak_spectra(question: Question, folder: Path) -> dict[str, str]:
     peak_ids = question.dataset.peaks["peak_id"].tolist()
     write_csv(_table({peak_ids[row]: match for row, match in of_peak.items()}), folder / TABLE_NAME)
     slots = np.unique(question.spectra.comparisons.slot)
-    compared = np.unique(question.candidates.compound[slots]).tolist()
+    compared = np.unique(question.problem.compound[slots]).tolist()
     compound_ids = question.dataset.compounds["compound_id"].tolist()
     library = question.spectra.library.of_compound
     of_compound = [(compound_ids[i], found.spectrum) for i in compared for found in library[i]]

@@ -44,6 +44,7 @@ from compassign.results import (
     write_json,
 )
 from compassign.run_labels import seen_dataset
+from compassign.units import StrArray
 
 JOINT_STREAM = 1  # a stream of its own, so that other draws from the seed stay as they are
 SENSITIVITY_SHARES = (0.05, 0.10, 0.20)
@@ -75,7 +76,7 @@ def decide_again(visible: Dataset, config: RunConfig, progress: Progress) -> Rep
     """
     rt_stage = run_rt_stage(certain(visible, config), config.sampler, config.seed, progress)
     question = ask(visible, rt_stage.predictions, frozenset(), config, progress)
-    fitted = fit(question.problem, config, progress)
+    fitted = question.isotopes.spread(fit(question.problem, config, progress))
     predictions, _ = score_fit(question, mean_probabilities(fitted.source), config.alpha)
     verdict = _verdict(fitted, rt_stage, NO_RESPONSIBILITIES, config).verdict
     return Repeated(question, predictions.decisions, verdict)
@@ -98,7 +99,7 @@ def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
     with progress.stage("candidates"):
         question = ask(visible, rt_stage.predictions, seen.split.scored, config, progress)
     with progress.stage("fit"):
-        fitted = fit(question.problem, config, progress)
+        fitted = question.isotopes.spread(fit(question.problem, config, progress))
     with progress.stage("responsibilities"):
         posterior = _responsibilities(question, fitted, config, staging / "models", progress)
         write_rt_trace(staging / "models" / "rt_trace.nc", rt_stage.posterior, rt_stage.predictions)
@@ -137,7 +138,10 @@ def _responsibilities(
             writer.add_posterior({name: fitted.draws.values[name] for name in fitted.hyperparameters})
             writer.add_energy(fitted.draws.energy)
         sampler = JointSampler(
-            candidates.offsets, candidates.compound, np.random.default_rng([config.seed, JOINT_STREAM])
+            candidates.offsets,
+            candidates.compound,
+            np.random.default_rng([config.seed, JOINT_STREAM]),
+            question.isotopes.base,
         )
         sinks = Sinks((writer, sampler))
         slots, check = summarise(fitted.source, layout.peak_id, layout.slot_compound, sinks, progress.advance)
@@ -171,9 +175,9 @@ def _write_results(
     compounds, levels = _score_compounds(question, predictions, metrics)
     metrics = replace(metrics, fdr=with_intervals(levels, decisions, posterior.joint))
     is_calibrant = dataset.peaks["peak_id"].isin(question.calibrants).to_numpy(dtype=np.bool_)
-    is_labelled = question.problem.is_labelled & ~is_calibrant
+    is_labelled = question.is_labelled & ~is_calibrant
     table = peak_assignments_table(dataset, candidates, decisions, is_labelled, is_calibrant)
-    write_csv(table, output.folder / "peak_assignments.csv")
+    write_csv(table.assign(isotope_of=_isotope_of(question)), output.folder / "peak_assignments.csv")
     write_csv(candidates_table(dataset, candidates, posterior.slots), output.folder / "candidates.csv")
     write_csv(compounds_table(dataset, candidates, posterior.joint, compounds), output.folder / "compounds.csv")
     hashes = {name: getattr(dataset, name) for name in ("dataset_hash", "labels_hash", "truth_hash")}
@@ -184,7 +188,7 @@ def _write_results(
     if len(annotators):
         write_csv(annotators, output.folder / ANNOTATORS_FILE.name)
     sensitivity = _sensitivity(question, fitted, config, metrics)
-    audit = estimate_audit(dataset.audit, called_by(predictions, question.problem.is_labelled))
+    audit = estimate_audit(dataset.audit, called_by(predictions, question.is_labelled))
     document = {
         **asdict(metrics),
         "calibration": _calibration(question, predictions, metrics, config.seed),
@@ -209,6 +213,12 @@ def _write_results(
     numbers = headline(metrics)
     notes = (*verdict.reasons, *_describe(sensitivity), *describe(annotators))
     return RunSummary(verdict.verdict, {name: numbers[name] for name in HEADLINE}, notes)
+
+
+def _isotope_of(question: Question) -> StrArray:
+    """(n_peaks,) id of the peak whose answer an isotope peak has, "" for all others."""
+    peak_ids = question.dataset.peaks["peak_id"].to_numpy(dtype=np.str_)
+    return np.where(question.isotopes.is_isotope, peak_ids[question.isotopes.base], "")
 
 
 def _write_checks(question: Question, fitted: ModelFit, output: Output) -> None:

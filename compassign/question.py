@@ -13,6 +13,7 @@ from compassign.chemistry.structural_keys import structural_keys
 from compassign.config import RunConfig
 from compassign.data.annotators import Annotations
 from compassign.data.dataset import Dataset
+from compassign.isotope_peaks import IsotopePeaks, find_isotope_peaks
 from compassign.models.classes import class_log_weights
 from compassign.models.problem import AssignmentProblem, build_problem, clamped_calibrants
 from compassign.progress import Progress
@@ -30,11 +31,13 @@ class Question:
     dataset : its `labels` are those that the fit sees, clamped calibrants included. scored : ids of the peaks that
     score it. annotations : who labelled, and what of it is a statement of the problem in place of a label.
     calibrants : ids of the peaks that trained the RT stage. spectra : what the dataset's spectra say; None without.
+    isotopes : which peaks have candidates and answer of another one, and no slot in the problem.
     """
 
     dataset: Dataset
     candidates: Candidates
     problem: AssignmentProblem
+    isotopes: IsotopePeaks
     scored: frozenset[str]
     calibrants: frozenset[str]
     annotations: Annotations = Annotations()
@@ -45,7 +48,12 @@ class Question:
         """(n_peaks,) whether a label or calibrant leaves a single option."""
         labels = self.dataset.labels
         one = [peak_id in labels and len(labels[peak_id]) <= 1 for peak_id in self.dataset.peaks["peak_id"].tolist()]
-        return np.array(one, dtype=np.bool_)
+        return np.array(one, dtype=np.bool_)[self.isotopes.base]
+
+    @property
+    def is_labelled(self) -> BoolArray:
+        """(n_peaks,) whether the fit saw a label of the peak, or of the one whose answer it has."""
+        return self.problem.is_labelled[self.isotopes.base]
 
     @property
     def known_compounds(self) -> IntArray:
@@ -73,6 +81,10 @@ def ask(
         progress.warn(message)
     if messages[N_SHOWN:]:
         progress.warn(f"... and {len(messages) - N_SHOWN} more labels outside the windows")
+    isotopes = find_isotope_peaks(dataset.peaks, named.labels)
+    candidates = isotopes.fitted(candidates)
+    for message in _about(isotopes):
+        progress.info(message)
     if not candidates.compound.size:
         progress.warn("no peak has a candidate in the library: every peak is null. Do polarity, masses and units fit?")
     problem = build_problem(labelled, candidates, predictions, config.unlisted_share)
@@ -89,7 +101,27 @@ def ask(
         for message in spectra.not_used():
             progress.warn(message)
         problem = replace(problem, spectra_log_ratio=spectra.log_ratio)
-    return Question(labelled, candidates, problem, scored - clamped.keys(), frozenset(clamped), annotations, spectra)
+    return Question(
+        dataset=labelled,
+        candidates=isotopes.answered(candidates),
+        problem=problem,
+        isotopes=isotopes,
+        scored=isotopes.scored(dataset.peaks["peak_id"].tolist(), scored - clamped.keys()),
+        calibrants=frozenset(clamped),
+        annotations=annotations,
+        spectra=spectra,
+    )
+
+
+def _about(isotopes: IsotopePeaks) -> list[str]:
+    """What became of the isotope peaks that the table names, a sentence each."""
+    counts = {
+        "isotope peaks have the answer of their monoisotopic peak": int(isotopes.is_isotope.sum()),
+        "isotope peaks have no monoisotopic peak of their group at their RT and m/z: each is assigned by itself": (
+            isotopes.n_single
+        ),
+    }
+    return [f"{n:,} {what}" for what, n in counts.items() if n]
 
 
 def _class_log_weights(problem: AssignmentProblem, dataset: Dataset) -> FloatArray:

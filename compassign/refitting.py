@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compassign.candidates import RtPredictions
+from compassign.candidates import RtPredictions, peak_of_slot
 from compassign.config import RunConfig, RunRecord, SamplerConfig, read_record
 from compassign.data.dataset import Answers
 from compassign.data.workspace import dataset_key
@@ -130,11 +130,11 @@ class Refitter:
 
 
 def _named(question: Question, fitted: ModelFit) -> NamedDraws:
-    problem, dataset = question.problem, question.dataset
-    draws = option_draws(fitted.source, problem.compound)
+    candidates, dataset = question.candidates, question.dataset
+    draws = option_draws(question.isotopes.spread(fitted).source, candidates.compound)
     ids = dataset.compounds["compound_id"].to_numpy(dtype=np.str_)
-    pairs = np.unique(np.stack([problem.peak_of_slot, problem.compound]), axis=1)  # in the order of the options
-    option = np.insert(ids[pairs[1]], np.searchsorted(pairs[0], np.arange(problem.n_peaks)), "")
+    pairs = np.unique(np.stack([peak_of_slot(candidates), candidates.compound]), axis=1)  # in the order of the options
+    option = np.insert(ids[pairs[1]], np.searchsorted(pairs[0], np.arange(len(dataset.peaks))), "")
     return NamedDraws(dataset.peaks["peak_id"].to_numpy(dtype=np.str_), option, draws)
 
 

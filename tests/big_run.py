@@ -53,6 +53,7 @@ def big_run(n_peaks: int) -> Run:
             "n_candidates": 2,
             "is_labelled": False,
             "is_calibrant": False,
+            "isotope_of": "",
             "mz": rng.uniform(100.0, 900.0, n_peaks),
             "rt_min": rng.uniform(1.0, 20.0, n_peaks),
             "intensity": 1e5,

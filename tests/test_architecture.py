@@ -36,6 +36,7 @@ LAYERS = {
     "compassign.audit": 5,
     "compassign.cli_audit": 5,
     "compassign.cli_audit_labels": 5,
+    "compassign.isotope_peaks": 5,
     "compassign.question": 5,
     "compassign.peak_sets": 5,
     "compassign.peak_spectra": 5,

@@ -9,6 +9,7 @@ import numpy as np
 
 from compassign.audit.entries import Trap
 from compassign.audit.intervals import Share, share_of
+from compassign.candidates import peak_of_slot
 from compassign.data.dataset import Dataset
 from compassign.decisions.fdr import accepted_at
 from compassign.errors import InputError
@@ -62,9 +63,9 @@ def audit_entrapment(trap: Trap, decide: Callable[[Dataset], Repeated]) -> Entra
     decide : takes the run's stages. Raises InputError where no entry is a candidate of a peak without label.
     """
     repeated = decide(trap.dataset)
-    problem, decisions = repeated.question.problem, repeated.decisions
-    is_open = ~problem.is_labelled
-    slots = problem.compound[is_open[problem.peak_of_slot]]
+    candidates, decisions = repeated.question.candidates, repeated.decisions
+    is_open = ~repeated.question.is_labelled
+    slots = candidates.compound[is_open[peak_of_slot(candidates)]]
     entry_slots = int(trap.is_entry[slots].sum())
     target_slots = slots.size - entry_slots
     if not entry_slots or not target_slots:
@@ -74,7 +75,7 @@ def audit_entrapment(trap: Trap, decide: Callable[[Dataset], Repeated]) -> Entra
     return EntrapmentAudit(
         n_made=int(trap.is_entry.sum()) - trap.n_foreign,
         n_foreign=trap.n_foreign,
-        n_peaks=int((is_open & (np.diff(problem.offsets) > 0)).sum()),
+        n_peaks=int((is_open & (np.diff(candidates.offsets) > 0)).sum()),
         target_slots=target_slots,
         entry_slots=entry_slots,
         rho=rho,

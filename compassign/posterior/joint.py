@@ -67,12 +67,17 @@ class JointSampler:
     chance that its probabilities speak of.
     """
 
-    def __init__(self, offsets: IntArray, slot_compound: IntArray, rng: np.random.Generator) -> None:
+    def __init__(
+        self, offsets: IntArray, slot_compound: IntArray, rng: np.random.Generator, base: IntArray | None = None
+    ) -> None:
         """Begin without peaks.
 
         offsets, slot_compound : the ragged slots and the library index of each. rng : only this uses it, so that other
-        results do not depend on it.
+        results do not depend on it. base : (n_peaks,) the peak whose source a peak has, None where each has its own.
         """
+        own = np.arange(offsets.size - 1)
+        self._base = own if base is None else base
+        self._is_source = self._base == own
         self._offsets, self._slot_compound = offsets, slot_compound
         self._rng = rng
         self._compound, self._column = np.unique(slot_compound, return_inverse=True)
@@ -98,7 +103,10 @@ class JointSampler:
         is_passed = cumulated[:, 1:] <= np.repeat(chance, n_slots, axis=1)
         n_passed = np.concatenate([np.zeros((N_JOINT, 1), dtype=np.int64), np.cumsum(is_passed, axis=1)], axis=1)
         self._rank[:, peaks] = n_passed[:, first + n_slots] - n_passed[:, first]
-        self._multiply_absent(slot, np.repeat(np.arange(n_slots.size), n_slots), column)
+        is_source = np.repeat(self._is_source[peaks], n_slots)
+        self._multiply_absent(
+            slot[:, is_source], np.repeat(np.arange(n_slots.size), n_slots)[is_source], column[is_source]
+        )
 
     def _multiply_absent(self, slot: FloatArray, peak: IntArray, column: IntArray) -> None:
         """Take in that a peak is not a compound's, whatever its adduct: 1 - the sum of the compound's slots."""
@@ -117,7 +125,7 @@ class JointSampler:
         return JointDraws(
             offsets=self._offsets,
             slot_compound=self._slot_compound,
-            rank=self._rank,
+            rank=self._rank[:, self._base],
             compound=self._compound,
             absent=self._absent.mean(axis=0, dtype=np.float64),
         )

@@ -73,8 +73,9 @@ def label_queue(
     """The peaks to be asked about, the best first: peak_id -> score (see ORDERS).
 
     refit : the newest one, whose probabilities take the place of the run's. drawn : peaks of an audit that was drawn at
-    the desk. Left out are peaks without candidates, calibrants, those whose answer the run was given, and those of
-    either audit, which are to stay a random sample. Raises InputError for an unknown order.
+    the desk. Left out are peaks without candidates, calibrants, those whose answer the run was given, isotope peaks
+    that have another peak's answer, and those of either audit, which are to stay a random sample. Raises InputError for
+    an unknown order.
     """
     if order not in ORDERS:
         raise InputError(f"order = {order!r}, expected one of {', '.join(ORDERS)}")
@@ -82,7 +83,7 @@ def label_queue(
     score = ACQUISITIONS[order](mean_options(run) if named is None else named.draws)
     audit = [*desk.dataset.peaks["peak_id"].to_numpy()[desk.dataset.audit.peak].tolist(), *drawn]
     peaks = run.peaks
-    is_open = (peaks["n_candidates"] > 0) & ~peaks["is_labelled"] & ~peaks["is_calibrant"]
+    is_open = (peaks["n_candidates"] > 0) & ~peaks["is_labelled"] & ~peaks["is_calibrant"] & (peaks["isotope_of"] == "")
     table = pd.DataFrame({"peak_id": peaks["peak_id"], "score": score})[is_open & ~peaks["peak_id"].isin(audit)]
     ranked = table.sort_values("score", ascending=False, kind="stable")
     return dict(zip(ranked["peak_id"].tolist(), ranked["score"].tolist(), strict=True))

@@ -20,7 +20,7 @@ def peak_table(run: Run) -> pd.DataFrame:
     """One row a peak, index as in `run.peaks`, with what a person filters and sorts by.
 
     Columns: peak_id, species, mz, rt_min, intensity, assigned_compound, name, adduct, probability, p_null, entropy
-    (nats, over compounds and null), decision, pep, q_value, n_candidates, is_labelled, is_calibrant.
+    (nats, over compounds and null), decision, pep, q_value, n_candidates, is_labelled, is_calibrant, isotope_of.
     """
     peaks = run.peaks
     shown = peaks.assign(
@@ -29,6 +29,7 @@ def peak_table(run: Run) -> pd.DataFrame:
     order = (
         *("peak_id", "species", "mz", "rt_min", "intensity", "assigned_compound", "name", "adduct", "probability"),
         *("p_null", "entropy", "decision", "pep", "q_value", "n_candidates", "is_labelled", "is_calibrant"),
+        "isotope_of",
     )
     return shown[list(order)]
 

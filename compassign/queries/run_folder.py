@@ -29,7 +29,17 @@ SETS_FILE = Path("results", "candidate_sets.csv")  # runs of earlier versions ha
 RECALIBRATED_FILE = Path("results", "recalibrated.csv")  # only of a run that was recalibrated
 EVIDENCE = "evidence_"  # prefix of the columns of the terms
 
-_TEXT = ("peak_id", "assigned_compound", "compound_id", "name", "adduct", "decision", "species", "best_peak")
+_TEXT = (
+    "peak_id",
+    "isotope_of",
+    "assigned_compound",
+    "compound_id",
+    "name",
+    "adduct",
+    "decision",
+    "species",
+    "best_peak",
+)
 _FLAGS = ("is_labelled", "is_calibrant")
 _COUNTS = ("n_candidates",)
 _ASSIGNMENT_COLUMNS = (
@@ -110,6 +120,8 @@ def load_run(path: Path) -> Run:
     """
     record = read_record(path / "results" / "run.json")
     peaks = read_table(path / ASSIGNMENTS_FILE, _ASSIGNMENT_COLUMNS)
+    if "isotope_of" not in peaks:  # a run of an earlier version
+        peaks = peaks.assign(isotope_of="")
     candidates = read_table(path / CANDIDATES_FILE, _CANDIDATE_COLUMNS)
     metrics = _read_object(path / METRICS_FILE)
     checks = _read_object(path / CHECKS_FILE) if (path / CHECKS_FILE).is_file() else {}

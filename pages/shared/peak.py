@@ -86,7 +86,8 @@ def _show_heading(peak_id: str, detail: PeakDetail) -> None:
         f"decision {peak['decision']}",
     ]
     given = "its answer was given to the fit, so that it scores nothing" if peak["is_labelled"] else ""
-    st.text(DOT.join([*about, *([given] if given else [])]))
+    isotope = f"isotope peak of {peak['isotope_of']}, whose candidates and answer it has" if peak["isotope_of"] else ""
+    st.text(DOT.join([*about, *(text for text in (given, isotope) if text)]))
 
 
 def _show_candidates(peak_id: str, detail: PeakDetail) -> int:

@@ -53,6 +53,11 @@ def test_each_panel_is_there_where_the_data_have_it(peak_id: str, expected: list
 
 
 @pytest.mark.usefixtures("output")
+def test_an_isotope_peak_says_whose_answer_it_has() -> None:
+    assert "isotope peak of P001, whose candidates and answer it has" in said(open_peak("P001b"))
+
+
+@pytest.mark.usefixtures("output")
 def test_the_mirror_follows_the_candidate() -> None:
     best, null = open_peak("P004"), open_peak("P004", candidate="2")
     assert "fragments in common" in said(best)

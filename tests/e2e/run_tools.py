@@ -54,7 +54,7 @@ class Run:
 
 
 SETTINGS = ("--samples", "500", "--chains", "2", "--label-fraction", "0.3")  # of the runs on the small dataset
-TEXTS = frozenset({"peak_id", "compound_id", "assigned_compound", "adduct", "decision", "species"})
+TEXTS = frozenset({"peak_id", "compound_id", "assigned_compound", "adduct", "decision", "species", "isotope_of"})
 
 
 def read_table(path: Path) -> pd.DataFrame:

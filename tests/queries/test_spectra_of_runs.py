@@ -15,9 +15,12 @@ from compassign import peak_spectra
 from compassign.errors import InputError
 from compassign.peak_spectra import read_peak_spectra
 from compassign.queries.detail import peak_detail
+from compassign.queries.label_desk import label_queue, source_of
+from compassign.queries.labels import open_desk
 from compassign.queries.run_folder import Run, load_run
 from compassign.queries.spectra import AROUND_MIN, eluting, isotopes, mirror
 from compassign.spectra.spectrum import Spectrum
+from compassign.store.labels import LabelStore
 
 pytest_plugins = ["example_runs", "spectra_runs"]
 
@@ -42,6 +45,25 @@ def test_the_evidence_is_a_column_and_the_true_isomer_gains(measured_run: Run) -
     assert gained[is_true].median() > 1.5
     assert gained[~is_true & (slots["compound_id"] != "")].median() < -0.5
     assert gained[slots["peak_id"] == "P001"].dropna().eq(0.0).all()  # it has no spectrum
+
+
+def test_an_isotope_peak_has_rows_and_call_of_its_base(measured_run: Run) -> None:
+    peaks = measured_run.peaks.set_index("peak_id")
+    assert peaks["isotope_of"].to_dict() == {name: "P001" if name == "P001b" else "" for name in peaks.index}
+    called = ["assigned_compound", "probability", "adduct", "pep", "q_value", "decision", "n_candidates"]
+    assert peaks[called].T["P001b"].tolist() == peaks[called].T["P001"].tolist()
+    base, isotope = (
+        measured_run.candidates[measured_run.candidates["peak_id"] == name].drop(columns="peak_id")
+        for name in ("P001", "P001b")
+    )
+    pd.testing.assert_frame_equal(base.reset_index(drop=True), isotope.reset_index(drop=True))
+
+
+def test_nobody_is_asked_about_an_isotope_peak(measured_run: Run, tmp_path: Path) -> None:
+    desk = open_desk(LabelStore.open(tmp_path), tmp_path, source_of(measured_run))
+    queue = label_queue(measured_run, desk, "entropy")
+    assert "P001" in queue
+    assert "P001b" not in queue
 
 
 def test_a_run_without_spectra_keeps_none(prior_folder: Path, prior_run: Run) -> None:

@@ -24,12 +24,24 @@ def dataset_summary(dataset: Dataset) -> str:
         "injections": peaks["injection"].nunique(),
         "polarity": polarity,
         "calibrants": len(dataset.calibrants),
+        **_retention(dataset),
         "labels": f"{len(dataset.labels)} peaks",
         "truth": truth,
         "dataset_hash": dataset.dataset_hash,
     }
     lines = [f"{dataset.name}: can be used", *_aligned(rows)]
     return "\n".join([*lines, *(f"warning: {message}" for message in dataset.warnings)])
+
+
+def _retention(dataset: Dataset) -> dict[str, str]:
+    """One line about other systems where there are any: how much they know, and what it can be projected by."""
+    table = dataset.retention
+    if not len(table):
+        return {}
+    measured = set(table["compound_id"])
+    shared = len(measured & set(dataset.calibrants["compound_id"]))
+    systems = f"{table['system'].nunique()} other systems, {len(measured)} compounds, {shared} of them calibrants"
+    return {"retention": systems}
 
 
 def run_summary(summary: RunSummary, directory: RunDirectory) -> str:

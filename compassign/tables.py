@@ -12,7 +12,7 @@ import pandera.pandas as pa
 
 Kind = Literal["text", "number", "integer"]
 
-TABLE_NAMES = ("peaks", "compounds", "calibrants", "injections", "abundances", "labels", "truth")
+TABLE_NAMES = ("peaks", "compounds", "calibrants", "retention", "injections", "abundances", "labels", "truth")
 REQUIRED_TABLES = ("peaks", "compounds")
 UNIQUE_IDS: Mapping[str, str] = {
     "peaks": "peak_id",
@@ -130,6 +130,11 @@ RULES: Mapping[str, tuple[ColumnRule, ...]] = {
     "calibrants": (
         _identifier("species"),
         _identifier("injection", required=False, may_be_empty=True),
+        _identifier("compound_id"),
+        _zero_or_more("rt_min", " (minutes)"),
+    ),
+    "retention": (
+        _identifier("system"),
         _identifier("compound_id"),
         _zero_or_more("rt_min", " (minutes)"),
     ),

@@ -27,6 +27,7 @@ _SHOWN_ELSEWHERE = frozenset({"name", "polarity"})  # of dataset.toml: the choic
 _HELP = {
     "Injections": "Instrument runs; mass offset and drift are learned for each.",
     "Calibrants": "Known retention times, which train the retention-time model.",
+    "Other systems": "Chromatographic systems on which compounds of the library were measured.",
     "Labelled": "Peaks that people said something about; a fit learns from them.",
     "In the audit": "Peaks drawn at random whose labels no fit sees; what is claimed about errors rests on them.",
     "With truth": "Peaks with a known answer, which score a run.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,8 +65,10 @@ def set_trap(dataset: Dataset, predictions: RtPredictions, bait: Bait, rng: np.r
     made = _made(library, without[lender >= 0], lender[lender >= 0])
     if not foreign.size and not len(made):
         raise InputError("entrapment needs compounds of several masses, so that one can lend another its prediction")
+    compounds = pd.concat([library.assign(known_in=known_in), made], ignore_index=True)
+    lent = dict(zip(made["compound_id"], library["compound_id"].iloc[lender[lender >= 0]], strict=True))
     return Trap(
-        replace(dataset, compounds=pd.concat([library.assign(known_in=known_in), made], ignore_index=True), truth=None),
+        replace(dataset, compounds=compounds, retention=_with_lent(dataset.retention, lent), truth=None),
         np.concatenate([is_foreign, np.ones(len(made), dtype=np.bool_)]),
         foreign.size,
     )
@@ -153,9 +156,16 @@ def _isomer_differences(group: IntArray, rt_min: FloatArray, rng: np.random.Gene
 
 
 def _made(library: pd.DataFrame, targets: IntArray, lenders: IntArray) -> pd.DataFrame:
-    """Rows of the library that are targets by their identity and lenders by all else."""
+    """Rows of the library that are targets by their identity and lenders by all else but other systems' RTs."""
     rows = library.iloc[lenders].reset_index(drop=True)
     rows[IDENTITY] = library[IDENTITY].iloc[targets].reset_index(drop=True)
     numbers = pd.Series([str(number) for number in range(1, len(rows) + 1)], dtype="str")
     # no compound of a file has an id with the separator
     return rows.assign(compound_id="entry" + OPTION_SEPARATOR + numbers, name="entry " + numbers, inchikey="")
+
+
+def _with_lent(retention: pd.DataFrame, lent: Mapping[str, str]) -> pd.DataFrame:
+    """RTs on other systems with those of each entry, which are its lender's; lent : entry -> lender."""
+    loans = pd.DataFrame({"entry": list(lent), "compound_id": list(lent.values())}, dtype="str")
+    rows = retention.merge(loans, on="compound_id").drop(columns="compound_id").rename(columns={"entry": "compound_id"})
+    return pd.concat([retention, rows[retention.columns]], ignore_index=True) if len(rows) else retention

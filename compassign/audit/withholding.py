@@ -105,6 +105,7 @@ def _without(dataset: Dataset, names: frozenset[str]) -> Dataset:
         dataset,
         compounds=compounds[~compounds["compound_id"].isin(names)].reset_index(drop=True),
         calibrants=calibrants[~calibrants["compound_id"].isin(names)].reset_index(drop=True),
+        retention=dataset.retention[~dataset.retention["compound_id"].isin(names)].reset_index(drop=True),
         labels=labels,
         label_rows=rows[~rows["peak_id"].isin(rows["peak_id"][is_named])].reset_index(drop=True) if len(rows) else rows,
         truth=None,

@@ -23,6 +23,8 @@ _TYPICAL_LATE = 0.95  # quantile that stands for the end of the run: the maximum
 
 _RT_COLUMNS: Mapping[str, str] = {"peaks": "rt_min", "calibrants": "rt_min", "compounds": "rt_pred_min"}
 
+_COMPOUND = "a compound_id of the compounds table"
+
 Raws = Mapping[str, RawTable]
 Frames = Mapping[str, pd.DataFrame]
 
@@ -42,6 +44,10 @@ def check_references(raws: Raws, frames: Frames) -> Findings:
         findings += unknown_compounds(raws["labels"], frames["labels"], compound_ids)
     if "calibrants" in frames:
         findings += _check_calibrants(raws["calibrants"], frames, compound_ids)
+    if "retention" in frames and compound_ids is not None:
+        named = frames["retention"]["compound_id"].tolist()
+        bad = np.array([bool(cell) and cell not in compound_ids for cell in named], dtype=bool)
+        findings += Findings(cell_messages(raws["retention"], "compound_id", bad, _COMPOUND))
     return findings
 
 
@@ -56,7 +62,7 @@ def _check_calibrants(raw: RawTable, frames: Frames, compound_ids: frozenset[str
     calibrants = frames["calibrants"]
     species, injections = _ids(frames, "peaks", "species"), _ids(frames, "peaks", "injection")
     known = {
-        "compound_id": (compound_ids, "a compound_id of the compounds table"),
+        "compound_id": (compound_ids, _COMPOUND),
         "species": (species, "a species of the peaks or injections table"),
         "injection": (injections, "an injection of the peaks or injections table, or an empty cell"),
     }

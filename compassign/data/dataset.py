@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from compassign.data.audit_labels import AuditLabels
+from compassign.tables import empty_table
 
 Answers = Mapping[str, frozenset[str]]
 """peak_id -> compound_ids that it may be; an empty set says null (nothing in the library)."""
@@ -26,6 +27,7 @@ class Dataset:
         (str, "" = none), exact_mass (Da), charge (int64), rt_pred_min, rt_pred_sd_min (float64, NaN = none); then
         foreign columns, of which the numeric ones (float64) are descriptors.
     calibrants : species, injection ("" = any), compound_id (str), rt_min (float64); may have no rows.
+    retention : RTs on other chromatographic systems: system, compound_id (str), rt_min (float64); may have no rows.
     injections, abundances : as in the files; may have no rows. The abundance columns of injections are float64,
         NaN = not detected.
     labels : what people said, one entry a labelled peak; nothing of the audit.
@@ -55,3 +57,4 @@ class Dataset:
     label_rows: pd.DataFrame = field(default_factory=pd.DataFrame)
     audit: AuditLabels = field(default_factory=AuditLabels)
     folder: Path | None = None
+    retention: pd.DataFrame = field(default_factory=lambda: empty_table("retention"))

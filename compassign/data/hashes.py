@@ -77,14 +77,16 @@ def _canonical_rows(table: str, frame: pd.DataFrame) -> list[tuple[str | int | N
 
 
 def dataset_hash(frames: Mapping[str, pd.DataFrame], injection_columns: Sequence[str]) -> str:
-    """SHA-256 hex digest of the canonical rows of peaks, compounds, calibrants, injections and abundances.
+    """SHA-256 hex digest of the canonical rows of peaks, compounds, calibrants, retention, injections and abundances.
 
     frames : completed tables by name. m/z and masses count to 1e-5, RT to 1e-4 min, intensities to 6 digits; foreign
-    columns do not count. injection_columns : those columns of the abundances that are injections.
+    columns do not count, nor does a table of retention without rows. injection_columns : those of the abundances.
     """
     tables: dict[str, object] = {
         table: _canonical_rows(table, frames[table]) for table in ("peaks", "compounds", "calibrants", "injections")
     }
+    if len(frames["retention"]):
+        tables["retention"] = _canonical_rows("retention", frames["retention"])
     abundances = frames["abundances"]
     ordered = sorted(injection_columns)
     cells = [_text(abundances["peak_id"]), *(_intensity(abundances[name]) for name in ordered)]

@@ -134,6 +134,7 @@ def _build(sources: _Sources, name: str) -> Dataset:
         warnings=(findings + stored_findings + answer_findings + truth_findings).warnings,
         label_rows=_training_rows(full["labels"]),
         audit=audit,
+        retention=full["retention"],
     )
 
 

@@ -181,6 +181,7 @@ def guess_table(file: str) -> str:
     """The table that a file of another name probably is."""
     words = {"library": "compounds", "compound": "compounds", "standard": "calibrants", "abundance": "abundances"}
     words |= {"calibrant": "calibrants", "truth": "truth", "label": "labels", "injection": "injections"}
+    words |= {"retention": "retention"}
     name = file.lower()
     return next((table for word, table in words.items() if word in name), REQUIRED_TABLES[0])
 

@@ -43,7 +43,7 @@ def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, progress:
     """Predict every compound's RT in every species."""
     design = build_design(dataset)
     if not design.rt_min.size:
-        return RtStage(untrained_predictions(design), warnings=_untrained_warnings(design.has_own))
+        return RtStage(untrained_predictions(design), warnings=_untrained_warnings(dataset, design.has_own))
     careful = settings.model_copy(
         update={
             "draws": max(DRAWS_FACTOR * settings.draws, MIN_DRAWS),
@@ -56,7 +56,8 @@ def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, progress:
     return RtStage(predict(design, draws.flat()), draws.values, verdict)
 
 
-def _untrained_warnings(has_own: bool) -> tuple[str, ...]:
+def _untrained_warnings(dataset: Dataset, has_own: bool) -> tuple[str, ...]:
+    unused = ("no calibrants: retention.csv is not used, as nothing projects it",) if len(dataset.retention) else ()
     if has_own:
-        return ("no calibrants: the library's rt_pred_min is used as it is",)
-    return ("no calibrants and no rt_pred_min: retention times carry no information about compounds",)
+        return ("no calibrants: the library's rt_pred_min is used as it is", *unused)
+    return ("no calibrants and no rt_pred_min: retention times carry no information about compounds", *unused)

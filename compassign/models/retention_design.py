@@ -9,6 +9,7 @@ import pandas as pd
 
 from compassign.chemistry.descriptors import descriptors
 from compassign.data.dataset import Dataset
+from compassign.models.projection import project
 from compassign.models.rt_density import rt_span_min
 from compassign.units import BoolArray, FloatArray, IntArray
 
@@ -23,12 +24,13 @@ LIBRARY_COLUMNS = frozenset(
 class RetentionDesign:
     """Calibrants and covariates; span_min is the width of the RT axis in minutes.
 
-    base_min, error_sd_min : (n_compounds,) the library's own prediction (0 if it has none) and the SD of its error.
+    base_min, error_sd_min : (n_compounds,) the prediction before any regression, the library's own or from other
+    systems (0 if there is none), and the SD of its error.
     covariates : (n_compounds, n_covariates) on the principal axes of the calibrants, NaN rows where a compound cannot
     be predicted.
     rt_min, compound, species, injection : (n_calibrants,) observed RTs and indices.
     cluster_of_species : (n_species,). injection_names, species_of_injection : (n_injections,) those of the calibrants,
-    one for each species and injection. has_own : the library brings its predictions.
+    one for each species and injection. has_own : the library or other systems bring predictions.
     """
 
     base_min: FloatArray
@@ -80,12 +82,12 @@ def build_design(dataset: Dataset) -> RetentionDesign:
     `dataset.labels` are those that the fit may see. Compounds without covariates are left out.
     """
     peaks, calibrants = dataset.peaks, _known_rts(dataset)
-    own = dataset.compounds["rt_pred_min"].to_numpy(dtype=np.float64)
+    all_rts = np.concatenate([peaks["rt_min"].to_numpy(dtype=np.float64), calibrants["rt_min"]])
+    span = rt_span_min(all_rts)
+    own, stated_sd = _with_projection(dataset, calibrants, span, max(float(all_rts.max()), span))
     has_own = bool(np.isfinite(own).any())
-    span = rt_span_min(np.concatenate([peaks["rt_min"].to_numpy(dtype=np.float64), calibrants["rt_min"]]))
     covariates, names = _own_covariate(own, span) if has_own else _descriptor_covariates(dataset.compounds)
     error_share = ERROR_SHARE if names else NO_COVARIATE_SHARE
-    stated_sd = dataset.compounds["rt_pred_sd_min"].to_numpy(dtype=np.float64)
     positions = {compound_id: row for row, compound_id in enumerate(dataset.compounds["compound_id"])}
     compound = np.array([positions[value] for value in calibrants["compound_id"]], dtype=np.int64)
     species_names = tuple(sorted(set(peaks["species"])))
@@ -123,6 +125,34 @@ def _known_rts(dataset: Dataset) -> pd.DataFrame:
     columns = ["species", "injection", "compound_id", "rt_min"]
     tables = [table[columns] for table in (dataset.calibrants, labelled) if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else dataset.calibrants
+
+
+def _with_projection(
+    dataset: Dataset, known: pd.DataFrame, span_min: float, longest_min: float
+) -> tuple[FloatArray, FloatArray]:
+    """The library's predictions and their stated SDs, joined with those from other systems by their precision.
+
+    (n_compounds,) minutes each, NaN where there is none.
+    """
+    own = dataset.compounds["rt_pred_min"].to_numpy(dtype=np.float64)
+    stated_sd = dataset.compounds["rt_pred_sd_min"].to_numpy(dtype=np.float64)
+    if not len(dataset.retention) or not len(known):
+        return own, stated_sd
+    ids = pd.Index(dataset.compounds["compound_id"])
+    others = dataset.retention.pivot_table("rt_min", "compound_id", "system", "median").reindex(ids)
+    ours = known.groupby("compound_id")["rt_min"].median().reindex(ids)
+    found = project(
+        others_min=others.to_numpy(dtype=np.float64),
+        descriptors=_descriptor_covariates(dataset.compounds)[0],
+        known_min=ours.to_numpy(dtype=np.float64),
+        longest_min=longest_min,
+    )
+    own_sd = np.where(np.isfinite(stated_sd), stated_sd, ERROR_SHARE * span_min)
+    weights = np.nan_to_num([np.where(np.isfinite(own), own_sd, np.inf) ** -2, found.sd_min**-2])
+    is_projected = np.isfinite(found.mean_min)
+    total = np.where(is_projected, weights.sum(axis=0), 1.0)
+    joined = (weights * np.nan_to_num([own, found.mean_min])).sum(axis=0) / total
+    return np.where(is_projected, joined, own), np.where(is_projected, total**-0.5, stated_sd)
 
 
 def _own_covariate(own: FloatArray, span: float) -> tuple[FloatArray, tuple[str, ...]]:

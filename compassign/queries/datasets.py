@@ -64,6 +64,7 @@ def _counts(dataset: Dataset) -> dict[str, int]:
         "Species": dataset.peaks["species"].nunique(),
         "Injections": dataset.peaks["injection"].nunique(),
         "Calibrants": len(dataset.calibrants),
+        **({"Other systems": dataset.retention["system"].nunique()} if len(dataset.retention) else {}),
         "Labelled": len(dataset.labels),
         "In the audit": dataset.audit.peak.size,
         "With truth": len(dataset.truth or {}),

@@ -78,6 +78,16 @@ def test_every_compound_gets_an_entry_of_its_mass_with_the_prediction_of_another
     assert entries["rt_pred_min"].isna().tolist() == own["rt_pred_min"].isna().tolist()
 
 
+def test_entries_have_their_lenders_times_on_other_systems(rng: np.random.Generator) -> None:
+    compounds = library(rng)
+    own = pd.DataFrame({"system": "S", "compound_id": compounds["compound_id"], "rt_min": compounds["rt_pred_min"]})
+    dataset = replace(made_dataset(compounds), retention=own.dropna(ignore_index=True))
+    trap = set_trap(dataset, predicted(dataset), ALL, rng).dataset
+    times = trap.compounds.set_index("compound_id")["rt_pred_min"].dropna()
+    assert sorted(trap.retention["compound_id"]) == sorted(times.index)
+    assert trap.retention["rt_min"].tolist() == times[trap.retention["compound_id"]].tolist()
+
+
 def test_entries_elute_as_far_from_compounds_as_isomers_do(rng: np.random.Generator) -> None:
     trap = trap_of(library(rng), rng)
     rt_min = trap.dataset.compounds["rt_pred_min"].to_numpy(dtype=np.float64)[: 2 * N_GROUPS * N_ISOMERS]

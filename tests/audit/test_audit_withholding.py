@@ -48,7 +48,9 @@ def tables(has_twins: bool = True) -> dict[str, pd.DataFrame]:
 def made_dataset(has_twins: bool = True) -> Dataset:
     calibrants = pd.DataFrame({"species": "s", "compound_id": ["a05", "a06"], "rt_min": [3.0, 3.0]})
     truth = pd.DataFrame({"peak_id": ["p00"], "compound_id": ["b07"] if has_twins else ["a07"]})
-    return build_dataset({**tables(has_twins), "calibrants": calibrants, "truth": truth}, {}, "made")
+    retention = pd.DataFrame({"system": "S", "compound_id": [f"a{n:02d}" for n in CARBONS], "rt_min": 4.0})
+    known = {"calibrants": calibrants, "retention": retention, "truth": truth}
+    return build_dataset({**tables(has_twins), **known}, {}, "made")
 
 
 def test_nothing_is_left_of_what_is_withheld() -> None:
@@ -62,6 +64,7 @@ def test_nothing_is_left_of_what_is_withheld() -> None:
         assert part.dataset.compounds.index.tolist() == list(range(len(part.dataset.compounds)))
         assert not gone & {name for answer in part.dataset.labels.values() for name in answer}
         assert not gone & set(part.dataset.calibrants["compound_id"])
+        assert gone == set(dataset.retention["compound_id"]) - set(part.dataset.retention["compound_id"])
         assert set(part.dataset.label_rows["peak_id"]) == set(part.dataset.labels)
         assert part.dataset.truth is None
         assert len(part.dataset.peaks) == len(dataset.peaks)

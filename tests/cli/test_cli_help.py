@@ -126,6 +126,16 @@ def test_validate_summarises_a_dataset(tmp_path: Path, capsys: pytest.CaptureFix
     }
 
 
+def test_validate_says_what_other_systems_know(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_dataset(tmp_path)
+    assert run_main("validate", str(folder)) == 0
+    assert "retention" not in capsys.readouterr().out
+    (folder / "retention.csv").write_text("system,compound_id,rt_min\nA,c1,4\nA,c2,5\nB,c1,300\n")
+    assert run_main("validate", str(folder)) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^  retention +2 other systems, 2 compounds, 1 of them calibrants$", shown, re.MULTILINE)
+
+
 def test_validate_shows_warnings_and_the_absence_of_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "peaks.csv").write_text("peak_id,species,mz,rt_min,intensity\np1,human,195.0877,4.1,1000\n")
     (tmp_path / "compounds.csv").write_text("compound_id,name,formula\nc1,caffeine,C8H10N4O2\n")

@@ -208,6 +208,18 @@ def test_a_missing_row_or_table_matters(table: str) -> None:
     assert len(found) == 3
 
 
+def test_retention_matters_where_it_has_rows() -> None:
+    table = pd.DataFrame({"system": ["S1", "S2"], "compound_id": ["C1", "C2"], "rt_min": [5.0, 4.5]})
+    tables = small_tables()
+    found = [table, table.assign(rt_min=[5.0, 4.6]), table.assign(system="S1"), table.iloc[:1]]
+    assert len({build({**tables, "retention": each}).dataset_hash for each in found} | {SMALL[0]}) == 5
+    assert build({**tables, "retention": table.iloc[:0]}).dataset_hash == SMALL[0]
+    assert (
+        build({**tables, "retention": table.iloc[::-1]}).dataset_hash
+        == build({**tables, "retention": table}).dataset_hash
+    )
+
+
 def test_a_repeated_calibrant_matters() -> None:
     tables = small_tables()
     twice = pd.concat([tables["calibrants"], tables["calibrants"].iloc[:1]])

@@ -134,9 +134,18 @@ def test_calibrants_injections_and_abundances(tmp_path: Path) -> None:
     assert dataset.abundances["note"].tolist() == ["a", "b"]
 
 
+def test_retention_on_other_systems(tmp_path: Path) -> None:
+    rows = "system,compound_id,rt_min,column\nS1,C1,5.0,C18\nS1,C2,310,C18\nS2,C1,0,amide\n"
+    dataset = load_dataset(write_dataset(tmp_path, {"retention.csv": rows}))
+    assert dataset.retention["system"].tolist() == ["S1", "S1", "S2"]
+    assert dataset.retention["compound_id"].tolist() == ["C1", "C2", "C1"]
+    assert dataset.retention["rt_min"].tolist() == [5.0, 310.0, 0.0]  # in any unit
+    assert dataset.warnings == ()
+
+
 def test_absent_tables_have_their_columns_and_no_rows(tmp_path: Path) -> None:
     dataset = load_dataset(write_dataset(tmp_path, {}))
-    for table in ("calibrants", "injections", "abundances"):
+    for table in ("calibrants", "retention", "injections", "abundances"):
         frame = getattr(dataset, table)
         assert (len(frame), list(frame.columns)) == (0, [rule.name for rule in RULES[table]])
     assert (dict(dataset.labels), dataset.truth, len(dataset.label_rows)) == ({}, None, 0)

@@ -18,6 +18,7 @@ EXTRA_PEAKS = "peak_id,species,mz,rt_min,intensity,polarity,charge,adduct,isotop
 RT_PEAKS = "peak_id,species,mz,rt_min,intensity,polarity\n" + "".join(
     f"P{i},plasma,{100 + i},{{}},5,positive\n" for i in range(5)
 )
+RETENTION = "system,compound_id,rt_min\n"
 CALIBRANTS = "species,injection,compound_id,rt_min\n"
 INJECTIONS = "injection,species,polarity,order,role\n"
 LIBRARY = "compound_id,name,formula,rt_pred_min,rt_pred_sd_min\n"
@@ -206,6 +207,22 @@ CASES: dict[str, tuple[Files, tuple[str, ...]]] = {
         {"calibrants.csv": CALIBRANTS + "plasma,,C1,-3\n"},
         ("calibrants.csv, row 2, column rt_min: found '-3'",),
     ),
+    "retention compound": (
+        {"retention.csv": RETENTION + "S1,C1,3\nS1,C9,3\n"},
+        ("retention.csv, row 3, column compound_id: found 'C9', expected a compound_id of the compounds table",),
+    ),
+    "retention rt": (
+        {"retention.csv": RETENTION + "S1,C1,-3\n"},
+        ("retention.csv, row 2, column rt_min: found '-3', expected a finite number, 0 or more",),
+    ),
+    "retention system": (
+        {"retention.csv": RETENTION + ",C1,3\n"},
+        ("retention.csv, row 2, column system: found an empty cell, expected a non-empty text",),
+    ),
+    "retention without times": (
+        {"retention.csv": "system,compound_id\nS1,C1\n"},
+        ("retention.csv", "the column rt_min is missing"),
+    ),
     "label compound": (
         {"labels.csv": "peak_id,compound_id\nP1,C1\nP2,C1;C9\n"},
         ("labels.csv, row 3, column compound_id: found 'C9', expected a compound_id of the compounds table",),
@@ -383,7 +400,8 @@ def test_tables_in_memory_get_the_same_messages() -> None:
     with pytest.raises(InputError) as caught:
         build_dataset({"peaks": peaks, "extra": peaks}, {}, "memory")
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
-        "found the tables 'extra', expected only peaks, compounds, calibrants, injections, abundances, labels, truth",
+        "found the tables 'extra', expected only peaks, compounds, calibrants, "
+        "retention, injections, abundances, labels, truth",
         "compounds",
         "peaks, row 3, column peak_id",
         "peaks, row 3, column mz",

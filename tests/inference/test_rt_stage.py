@@ -39,3 +39,12 @@ def test_without_calibrants_nothing_is_sampled(
     assert said in stage.warnings[0]
     expected = [[np.nan, np.nan]] if predicted is None else [predicted]
     assert stage.predictions.mean_min == pytest.approx(np.array(expected), nan_ok=True)
+
+
+def test_other_systems_without_calibrants_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(rt_stage, "sample")
+    retention = pd.DataFrame({"system": "A", "compound_id": ["C0", "C1"], "rt_min": [1.0, 2.0]})
+    dataset = build_dataset({"peaks": PEAKS, "compounds": COMPOUNDS, "retention": retention}, {}, "small")
+    stage = run_rt_stage(dataset, SamplerConfig(), 0, SilentProgress())
+    assert np.isnan(stage.predictions.mean_min).all()
+    assert stage.warnings[1] == "no calibrants: retention.csv is not used, as nothing projects it"

@@ -226,3 +226,43 @@ def test_predict_from_one_calibrant_of_one_species(rng: np.random.Generator) -> 
     assert found.mean_min[0, 0] == pytest.approx(5.1, abs=0.2)
     assert found.mean_min[0, 1:] == pytest.approx(values["intercept_min"].mean())
     assert (found.sd_min[0, 1:] > 2 * found.sd_min[0, 0]).all()
+
+
+ELSEWHERE = pd.DataFrame(
+    {
+        "system": ["A"] * 3 + ["B"] * 2,
+        "compound_id": ["C0", "C1", "C3", "C0", "C1"],
+        "rt_min": [2.0, 3.0, 4.0, 20.0, 31.0],
+    }
+)
+
+
+def with_elsewhere(compounds: pd.DataFrame, known: pd.DataFrame | None = SEEN) -> RetentionDesign:
+    return build_design(replace(make_dataset(PEAKS_OF_FOUR_RUNS, compounds, known, CLUSTERS), retention=ELSEWHERE))
+
+
+@pytest.mark.parametrize("compounds", [COMPOUNDS, OWN, DESCRIBED])
+def test_without_calibrants_other_systems_change_nothing(compounds: pd.DataFrame) -> None:
+    plain = build_design(make_dataset(PEAKS_OF_FOUR_RUNS, compounds, None, CLUSTERS))
+    for name, value in vars(with_elsewhere(compounds, None)).items():
+        np.testing.assert_array_equal(value, getattr(plain, name))
+
+
+def test_other_systems_give_predictions_that_calibrants_correct() -> None:
+    design = with_elsewhere(COMPOUNDS)
+    assert design.has_own
+    assert design.covariate_names == ("rt_pred_min",)
+    assert design.is_predictable.tolist() == [True, True, False, True]  # C2 was measured nowhere and has no structure
+    assert design.rt_min.tolist() == [5.2, 5.4, 5.3, 6.4]
+    assert design.base_min[3] > design.base_min[1]  # seen at 4 minutes elsewhere, where C1 is at 3
+
+
+def test_other_systems_and_the_librarys_predictions_are_joined_by_precision() -> None:
+    design, own, other = with_elsewhere(OWN), design_of(OWN), with_elsewhere(COMPOUNDS)
+    for row in (0, 1, 3):
+        precision = own.error_sd_min[row] ** -2 + other.error_sd_min[row] ** -2
+        assert design.error_sd_min[row] == pytest.approx(precision**-0.5)
+        mean = own.base_min[row] * own.error_sd_min[row] ** -2 + other.base_min[row] * other.error_sd_min[row] ** -2
+        assert design.base_min[row] == pytest.approx(mean / precision)
+    alone = with_elsewhere(OWN.assign(rt_pred_min=[5.0, 6.5, 7.0, 7.5]))
+    assert (alone.base_min[2], alone.error_sd_min[2]) == (7.0, own.error_sd_min[2])  # no other system has C2

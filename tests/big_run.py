@@ -58,6 +58,7 @@ def big_run(n_peaks: int) -> Run:
             "rt_min": rng.uniform(1.0, 20.0, n_peaks),
             "intensity": 1e5,
             "injection": "i",
+            "isotope_index": 0,
             "polarity": "positive",
         }
     )
@@ -92,7 +93,7 @@ def write_big_run(output: Path, n_peaks: int) -> str:
     run.compounds.reset_index().to_csv(data / "compounds.csv", index=False)
     truth = [(peak_id, compound_id) for peak_id, answer in (run.truth or {}).items() for compound_id in answer]
     pd.DataFrame(truth, columns=["peak_id", "compound_id"]).to_csv(data / "truth.csv", index=False)
-    run.peaks.drop(columns=measured[2:]).to_csv(results / "peak_assignments.csv", index=False)
+    run.peaks.drop(columns=[*measured[2:], "isotope_index"]).to_csv(results / "peak_assignments.csv", index=False)
     run.candidates.to_csv(results / "candidates.csv", index=False)
     (results / "assignment_metrics.json").write_text(json.dumps({"verdict": "converged", "sampler": SAMPLER}))
     _write_draws(results.parent / "models" / "assignment_trace.nc")

@@ -17,6 +17,7 @@ from compassign.formats.mztab_m import LIST, NULL
 from compassign.formats.text import text_records
 
 OWN_COLUMN = "opt_global_probability_null"  # stands in the files that CompAssign writes
+OWN_GROUP = "opt_global_isotope_group"  # likewise
 _FEATURE, _FEATURE_HEADER = "SMF", "SFH"
 _NAME, _SPECIES, _POLARITY = _ABOUT = ("assay", "study_variable", "scan_polarity")  # rows above the header
 _ABUNDANCE = re.compile(r"abundance_(?P<assay>assay\[\d+\])")
@@ -127,6 +128,7 @@ def _lay_out(head: Head, header: int) -> Layout:
         rt_min="retention_time_in_seconds",
         **({} if own_answers else {"charge": "charge", "adduct": "adduct_ion"}),
         **({"species": "opt_global_species", "polarity": "opt_global_polarity"} if own_answers else {}),
+        **({"isotope_group": OWN_GROUP} if own_answers else {}),
     )
     above = {cells[0]: cells for _, cells in head.rows[:header]}
     isotope = names.index("isotopomer") if "isotopomer" in names else None

@@ -12,7 +12,7 @@ from compassign.chemistry.adducts import get_adduct, mz_theoretical
 from compassign.queries.peaks import peak_table
 from compassign.queries.run_folder import EVIDENCE, Run
 from compassign.queries.sets import describe_sets
-from compassign.units import FloatArray
+from compassign.units import ISOTOPE_SPACING_DA, FloatArray
 
 MAX_NEIGHBOURS = 50
 UNLISTED_STEP, OTHER_STEP = "unlisted compounds", "spread of draws, labels"
@@ -74,7 +74,7 @@ def peak_detail(run: Run, peak_id: str, order: Sequence[str] | None = None) -> P
     previous_id, next_id = _around(run.peaks["peak_id"].tolist() if order is None else order, peak_id)
     return PeakDetail(
         peak={str(name): value for name, value in peak_table(alone).iloc[0].items()},
-        candidates=_described(run, ranked),
+        candidates=_described(run, ranked, int(run.peaks["isotope_index"].iloc[row])),
         probability_unlisted=float(null["probability_unlisted"]),
         sets=describe_sets(run, slots),
         evidence=_evidence(run, ranked),
@@ -92,13 +92,13 @@ def _log_ratio(probability: FloatArray, against: float) -> FloatArray:
     return np.asarray(np.log(positive / against))
 
 
-def _described(run: Run, ranked: pd.DataFrame) -> pd.DataFrame:
+def _described(run: Run, ranked: pd.DataFrame, isotope_index: int) -> pd.DataFrame:
     library = run.compounds.reindex(ranked["compound_id"].to_numpy())
     text = {name: library[name].fillna("").astype(str).to_numpy() for name in ("formula", "smiles", "inchikey")}
     mass_da = library["exact_mass"].to_numpy(dtype=np.float64)
     ions = [
-        float(mz_theoretical(mass, get_adduct(adduct))) if adduct else np.nan
-        for mass, adduct in zip(mass_da, ranked["adduct"].tolist(), strict=True)
+        float(mz_theoretical(mass, ion)) + isotope_index * ISOTOPE_SPACING_DA / abs(ion.charge) if ion else np.nan
+        for mass, ion in zip(mass_da, [get_adduct(name) if name else None for name in ranked["adduct"]], strict=True)
     ]
     described = ranked.assign(name=run.names(ranked["compound_id"]), mz_theoretical=ions, **text)
     columns = (

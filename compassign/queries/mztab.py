@@ -11,11 +11,12 @@ import pandas as pd
 import compassign
 from compassign.chemistry.adducts import get_adduct, mz_theoretical
 from compassign.formats.mztab_m import LIST, Cell, Table, mztab_text, param
-from compassign.formats.mztab_table import OWN_COLUMN
+from compassign.formats.mztab_table import OWN_COLUMN, OWN_GROUP
 from compassign.formats.rows import SECONDS_PER_MIN
 from compassign.queries.export import safe_cell, warning
 from compassign.queries.overview import dataset_name, verdict
 from compassign.queries.run_folder import Run
+from compassign.units import ISOTOPE_SPACING_DA
 
 _PREFIX = "LIB"
 _GIVEN, _TENTATIVE, _MASS_ONLY = "1", "3", "5"  # levels of Schymanski et al. 2014, 10.1021/es5002105
@@ -156,6 +157,7 @@ def _feature_table(of: _Features) -> Table:
         *(f"abundance_assay[{at}]" for at in of.assay.values()),
         *("opt_global_peak_id", "opt_global_decision", "opt_global_q_value"),
         *(OWN_COLUMN, "opt_global_probability_unlisted", "opt_global_species", "opt_global_polarity"),
+        OWN_GROUP,
     ]
     by_peak = {int(str(smf)): group for smf, group in of.slots.groupby("smf")}
     nulls = of.run.candidates.iloc[of.run.offsets[:-1]]
@@ -172,10 +174,14 @@ def _feature_table(of: _Features) -> Table:
         abundances = [peak["intensity"] if at == own else None for at in of.assay.values()]
         options = (safe_cell(peak["peak_id"]), peak["decision"], peak["q_value"])
         shares = (null["probability"], null["probability_unlisted"])
-        group = (safe_cell(peak["species"]), peak["polarity"])
-        start = (smf, refs, code, peak["adduct"], None, peak["mz"], charge, seconds, None, None)
-        rows.append((*start, *abundances, *options, *shares, *group))
+        group = (safe_cell(peak["species"]), peak["polarity"], safe_cell(peak["isotope_group"]))
+        ion = (peak["adduct"], _isotopomer(peak["isotope_index"]), peak["mz"], charge, seconds, None, None)
+        rows.append((smf, refs, code, *ion, *abundances, *options, *shares, *group))
     return Table("SFH", "SMF", columns, rows)
+
+
+def _isotopomer(index: int) -> str | None:
+    return param("isotopomer MS peak", f"+{index}", "MS", "MS:1002957") if index else None
 
 
 def _ambiguity(slots: pd.DataFrame) -> int:
@@ -194,13 +200,13 @@ def _evidence(of: _Features) -> Table:
     ]
     level = param("ms level", "1", "MS", "MS:1000511")
     peaks = of.run.peaks
-    mz, injection = peaks["mz"].tolist(), peaks["injection"].tolist()
+    mz, injection, isotope = (peaks[name].tolist() for name in ("mz", "injection", "isotope_index"))
     known = {name: _compound_cells(of.run, name) for name in pd.unique(of.slots["compound_id"])}
     mass, key = of.run.compounds["exact_mass"].to_dict(), of.run.compounds["inchikey"].to_dict()
     rows: list[tuple[Cell, ...]] = []
     for slot in of.slots.to_dict("records"):
         name, at, adduct = slot["compound_id"], slot["smf"] - 1, get_adduct(slot["adduct"])
-        theory = float(mz_theoretical(mass[name], adduct))
+        theory = float(mz_theoretical(mass[name], adduct)) + isotope[at] * ISOTOPE_SPACING_DA / abs(adduct.charge)
         ion = (None, slot["adduct"], mz[at], abs(adduct.charge), theory, f"ms_run[{of.assay[injection[at]]}]")
         measured = (slot["hdi_low"], slot["hdi_high"], slot["ppm_error"], slot["rt_z"])
         start = (slot["sme"], safe_cell(slot["peak_id"]), *known[name])

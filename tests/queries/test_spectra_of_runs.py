@@ -10,13 +10,16 @@ import h5netcdf
 import numpy as np
 import pandas as pd
 import pytest
+from mztab_checks import problems_of, read
 
 from compassign import peak_spectra
 from compassign.errors import InputError
+from compassign.formats.importing import ImportOptions, import_table
 from compassign.peak_spectra import read_peak_spectra
 from compassign.queries.detail import peak_detail
 from compassign.queries.label_desk import label_queue, source_of
 from compassign.queries.labels import open_desk
+from compassign.queries.mztab import mztab_m
 from compassign.queries.run_folder import Run, load_run
 from compassign.queries.spectra import AROUND_MIN, eluting, isotopes, mirror
 from compassign.spectra.spectrum import Spectrum
@@ -57,6 +60,20 @@ def test_an_isotope_peak_has_rows_and_call_of_its_base(measured_run: Run) -> Non
         for name in ("P001", "P001b")
     )
     pd.testing.assert_frame_equal(base.reset_index(drop=True), isotope.reset_index(drop=True))
+
+
+def test_isotope_peaks_come_back_by_mztab_with_the_mz_of_their_isotope(measured_run: Run, tmp_path: Path) -> None:
+    content = mztab_m(measured_run).decode()
+    assert problems_of(content) == []
+    _, rows, _ = read(content)
+    theory = {row["evidence_input_id"]: float(row["theoretical_mass_to_charge"]) for row in rows["SME"]}
+    assert theory["P001b"] - theory["P001"] == pytest.approx(1.00335, abs=1e-4)
+    assert mz_of(measured_run, "P001b", "C001") == pytest.approx(theory["P001b"], abs=1e-4)
+    (tmp_path / "run.mztab").write_text(content, encoding="utf-8")
+    import_table(tmp_path / "run.mztab", tmp_path / "study", ImportOptions())
+    peaks = pd.read_csv(tmp_path / "study" / "peaks.csv", keep_default_na=False).set_index("peak_id")
+    assert peaks["isotope_index"].to_dict() == {name: "1" if name == "P001b" else "" for name in peaks.index}
+    assert peaks["isotope_group"].to_dict() == {name: "g1" if "P001" in name else "" for name in peaks.index}
 
 
 def test_nobody_is_asked_about_an_isotope_peak(measured_run: Run, tmp_path: Path) -> None:

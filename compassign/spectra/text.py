@@ -29,6 +29,7 @@ _SECONDS_PER_MIN = 60.0
 _FRAGMENT = "the m/z and intensity of a fragment"
 _SEPARATORS = re.compile(r"[\s,:()]+")  # between m/z and intensity
 _NUMBER = re.compile(r"\d*\.?\d+")
+_MAX_LINE_CHARACTERS = 1_000_000  # some MSP files have all fragments of a spectrum in one line
 
 
 @dataclass
@@ -64,6 +65,9 @@ def _entries(file: TextIO, name: str, problems: list[str]) -> Iterator[_Entry]:
     entry: _Entry | None = None
     is_mgf = False
     for line, text in enumerate(map(str.strip, file), start=1):
+        if len(text) > _MAX_LINE_CHARACTERS:
+            found = f"found a line of more than {_MAX_LINE_CHARACTERS:,} characters"
+            raise InputError([Problem.at(Place(name, line), found, "spectra, a field or fragment a line")])
         if entry is not None and text[:1].isdigit():  # nearly every line
             for bad in _take_fragments(entry, text):
                 problems.append(Problem.at(Place(name, line), f"found {show_value(bad)}", _FRAGMENT))
@@ -85,7 +89,7 @@ def _entries(file: TextIO, name: str, problems: list[str]) -> Iterator[_Entry]:
 def _take_field(entry: _Entry, text: str, place: Place, problems: list[str]) -> None:
     """Add a line such as `PEPMASS=180.06` or `Name: glucose` to its entry."""
     key, mark, value = text.partition("=" if "=" in text and ":" not in text.partition("=")[0] else ":")
-    if mark and text[0].isalpha():
+    if mark and text[0].isalpha() and "\0" not in text:
         entry.fields.setdefault(re.sub(r"[ \-]", "_", key.strip().upper()), value.strip())
     else:
         problems.append(Problem.at(place, f"found {show_value(text)}", "a field such as PEPMASS=180.06"))

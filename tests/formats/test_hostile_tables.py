@@ -92,6 +92,15 @@ def test_a_hostile_file_is_refused_and_nothing_is_written(name: str, tmp_path: P
     assert [found.name for found in tmp_path.rglob("*")] == ["in", name]
 
 
+def test_a_workbook_with_cells_in_far_columns_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compassign.formats.workbook._MAX_CELLS", 50_000)
+    rows = "".join(f'<row r="{at}"><c r="XFD{at}"><v>1</v></c></row>' for at in range(1, 10))
+    sheet = sheet_of("x").replace(b"</sheetData>", f"{rows}</sheetData>".encode())
+    (tmp_path / "far.xlsx").write_bytes(workbook(**{SHEET.replace("/", "__"): sheet}))
+    with pytest.raises(InputError, match="found more than 50,000 cells, empty ones included"):
+        import_table(tmp_path / "far.xlsx", tmp_path / "study", OPTIONS)
+
+
 def test_a_sheet_of_samples_may_be_hostile_too(tmp_path: Path) -> None:
     (tmp_path / "features.csv").write_text(HEADER + "1,100,2,a,3\n")
     (tmp_path / "samples.csv").write_text("injection,species\nplasma_1,=cmd()\n")

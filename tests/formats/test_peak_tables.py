@@ -208,7 +208,7 @@ def test_parts_of_a_long_table_are_joined(
 
 @pytest.mark.data
 @pytest.mark.skipif(not PUBLIC.is_dir(), reason="the public tables are not beside the repository")
-@pytest.mark.parametrize("layout", [name for name in WRITERS if name != "MS-DIAL"])  # which says its samples itself
+@pytest.mark.parametrize("layout", WRITERS)
 def test_a_real_table_comes_through_every_layout(layout: str, tmp_path: Path) -> None:
     table = pd.read_csv(PUBLIC / "peaks.csv")
     samples = tuple(name for name in table.columns if name.split(".")[0] in {"CHEAR", "Blank", "POOL", "RedCross"})

@@ -76,7 +76,7 @@ def msdial(features: Features, path: Path) -> None:
     names = ["Alignment ID", "Average Rt(min)", "Average Mz", "Metabolite name", "Adduct type", "MS/MS assigned"]
     n = len(features.samples)
     kinds = {"live": ("liver", "Sample"), "QC_1": ("pool", "QC"), "blan": ("blank", "Blank")}
-    classes = [kinds[name[:4]] for name in features.samples]
+    classes = [kinds.get(name[:4], ("plasma", "Sample")) for name in features.samples]
     lead = [""] * (len(names) - 1)
     above = [
         [*lead, "Class", *(found[0] for found in classes), "liver", "liver"],

@@ -104,6 +104,20 @@ def test_a_fragment_that_is_none_is_told_with_its_line(tmp_path: Path, bad: str,
     assert error.value.problems[0].startswith(f"spectra.txt, row {line}: found {found}, expected")
 
 
+@pytest.mark.parametrize(
+    ("title", "found"),
+    [
+        ("a\0b", r"found 'TITLE=a\x00b', expected a field"),
+        ("x" * 1_000_001, "a line of more than 1,000,000 characters"),
+    ],
+)
+def test_a_title_that_means_harm_is_refused(tmp_path: Path, title: str, found: str) -> None:
+    with pytest.raises(InputError) as error:
+        read(tmp_path, f"BEGIN IONS\nTITLE={title}\nPEPMASS=100\n50 1\nEND IONS\n")
+    assert found in error.value.problems[0]
+    assert len(error.value.problems[0]) < 300
+
+
 def test_every_problem_is_listed_up_to_a_number(tmp_path: Path) -> None:
     entry = "BEGIN IONS\nPEPMASS=much\n50 x\n60 1\nEND IONS\n"
     with pytest.raises(InputError) as error:

@@ -18,7 +18,7 @@ from pages.shared.answers import ASKED, Pad, ask_about, asked_now, show_pad, sho
 from pages.shared.audit_desk import AUDIT, drawn_peaks, show_audit
 from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
-from pages.shared.effect import learn_beside, newest_refit, read_ahead, show_call_now, show_effect
+from pages.shared.effect import learn_beside, newest_refit, show_call_now, show_effect
 from pages.shared.guard import annotator, begin, recall_name
 from pages.shared.learning import show_learning
 from pages.shared.peak import CANDIDATE, show_evidence
@@ -166,7 +166,6 @@ def show() -> None:
     show_stopping(run, desk, ORDER if order in (None, AUDIT) else order)
     show_effect(run, desk, hidden_peaks(run, desk, who[0]))
     show_learning(run)
-    read_ahead(run)
 
 
 show()

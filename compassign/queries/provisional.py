@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,7 @@ from compassign.refits import NamedDraws, Refit, learned_answers
 from compassign.units import FloatArray, IntArray, StrArray
 
 MIN_LEAD = 0.05  # of a new call over the run's: another seed alone moves probabilities by up to 0.02
+_reading = threading.Lock()  # two screens that need the same draws read them once
 COLUMNS = ("peak_id", "before", "probability_before", "now", "probability_now")
 
 
@@ -165,7 +167,8 @@ def run_draws(run: Run) -> NamedDraws:
     """The draws of a run's options, read once; raises InputError for a run without draws or readable trace."""
     file = run.path / TRACE_FILE
     try:
-        named = _read_trace(file, file.stat().st_mtime_ns)
+        with _reading:
+            named = _read_trace(file, file.stat().st_mtime_ns)
     except (OSError, KeyError) as error:
         raise InputError(f"{file}: not a trace that a run writes ({error})") from error
     if named.draws.n_draws <= 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from compassign.queries.run_folder import Run
 from compassign.refits import NamedDraws, Refit, can_refit
 
 MAX_DRAWS = 500  # of those that are looked at: more change the first decimal of no sentence
+_beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outlook")
 
 
 def n_batches_done(events: Sequence[LabelEvent]) -> int:
@@ -47,6 +49,16 @@ def outlook(run: Run, refit: Refit | None, queue: Sequence[str], events: Sequenc
     step = -(-len(named.draws.probability) // MAX_DRAWS)
     thinned = OptionDraws(named.draws.offsets, named.draws.probability[::step])
     return look_ahead(thinned, ~np.isin(named.peak_id, list(settled)), batches)
+
+
+def outlook_beside(
+    run: Run, refit: Refit | None, queue: Sequence[str], events: Sequence[LabelEvent]
+) -> Future[Outlook]:
+    """`outlook` in a thread of its own: where peaks are many it takes seconds, which no key is to wait for.
+
+    It also reads the draws that the first answer is weighed into.
+    """
+    return _beside.submit(outlook, run, refit, queue, events)
 
 
 def stopping_advice(run: Run, ahead: Outlook, audit: Audit, events: Sequence[LabelEvent]) -> Advice:

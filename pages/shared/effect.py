@@ -12,7 +12,7 @@ import streamlit as st
 from compassign.errors import InputError, StoreError
 from compassign.label_events import LabelEvent, audit_draw
 from compassign.queries.labels import Desk
-from compassign.queries.provisional import Update, call_now, moved_calls, run_draws, updated
+from compassign.queries.provisional import Update, call_now, moved_calls, updated
 from compassign.queries.run_folder import Run
 from compassign.refits import Refit, can_refit, keep_refitting, read_refit
 from pages.shared.current_run import output_folder
@@ -38,13 +38,6 @@ def learn_beside(run: Run, refit: Refit | None, events: list[LabelEvent]) -> Non
     is_stuck = refit is not None and refit.problem and refit.last_event == (events[-1].id if events else 0)
     if can_refit(run.record.config) and not is_stuck:
         keep_refitting(output_folder(), run.run_id)
-
-
-def read_ahead(run: Run) -> None:
-    """Read the draws that the first answer is weighed into, so that it does not wait for them."""
-    with suppress(InputError):
-        if can_refit(run.record.config) and newest_refit(run) is None:
-            run_draws(run)
 
 
 def describe(update: Update | None) -> str:

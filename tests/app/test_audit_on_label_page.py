@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import Future
 from pathlib import Path
 
+import numpy as np
 import pytest
 from output_folders import LOOKUP, add_run
 from streamlit.testing.v1 import AppTest
 from test_label_page import asked, events, press
 from test_pages import assert_only_text, open_page, shown
 
-from compassign.decisions.stopping import Advice
+from compassign.decisions.stopping import Advice, Outlook
 from compassign.errors import StoreError
 from compassign.label_events import DRAWER, audit_draw
 from compassign.store.database import URL_VARIABLE
@@ -96,7 +98,19 @@ def test_a_broken_store_draws_nothing(output: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_page_says_whether_more_labels_are_worth_it(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.shared.stopping.WAIT_S", 20.0)
     assert "may be worth it: they are expected to mend" in shown(open_page("label", **{"as": "Ada"}))
     stop = Advice(True, 0, "Stop: enough.")
     monkeypatch.setattr("pages.shared.stopping.stopping_advice", lambda *_: stop)
     assert [found.value for found in open_page("label", **{"as": "Ada"}).success] == ["Stop: enough."]
+
+
+def test_no_key_waits_for_what_more_labels_are_worth(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead: Future[Outlook] = Future()
+    monkeypatch.setattr("pages.shared.stopping.outlook_beside", lambda *_: ahead)
+    app = open_page("label", order_of_asking="margin", **{"as": "Ada"})
+    assert "Working out what more labels are worth" in shown(app)
+    press(app, "Null")
+    assert len(events(output)) == 1
+    ahead.set_result(Outlook(3.0, np.array([2.0]), np.array([0.0])))
+    assert "1 more batch of 10 may be worth it" in shown(app.run())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,8 @@ from compassign.queries.detail import PeakDetail
 from compassign.queries.labels import Desk, answer_kind
 from compassign.queries.peaks import option_starts
 from compassign.queries.run_folder import Run
-from compassign.refits import Refit
+from compassign.refits import NamedDraws, Refit
+from compassign.units import FloatArray
 
 ORDERS: Mapping[str, str] = {
     "entropy": "how undecided its probabilities are (entropy, nats)",
@@ -80,13 +82,18 @@ def label_queue(
     if order not in ORDERS:
         raise InputError(f"order = {order!r}, expected one of {', '.join(ORDERS)}")
     named = None if refit is None else refit.named
-    score = ACQUISITIONS[order](mean_options(run) if named is None else named.draws)
+    score = ACQUISITIONS[order](mean_options(run)) if named is None else _scores(named, order)
     audit = [*desk.dataset.peaks["peak_id"].to_numpy()[desk.dataset.audit.peak].tolist(), *drawn]
     peaks = run.peaks
     is_open = (peaks["n_candidates"] > 0) & ~peaks["is_labelled"] & ~peaks["is_calibrant"] & (peaks["isotope_of"] == "")
     table = pd.DataFrame({"peak_id": peaks["peak_id"], "score": score})[is_open & ~peaks["peak_id"].isin(audit)]
     ranked = table.sort_values("score", ascending=False, kind="stable")
     return dict(zip(ranked["peak_id"].tolist(), ranked["score"].tolist(), strict=True))
+
+
+@lru_cache(maxsize=2)  # every key asks again, and a refit has hundreds of draws
+def _scores(named: NamedDraws, order: str) -> FloatArray:
+    return ACQUISITIONS[order](named.draws)
 
 
 def hidden_peaks(run: Run, desk: Desk, annotator: str) -> frozenset[str]:

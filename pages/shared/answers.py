@@ -42,8 +42,17 @@ KEYS: Mapping[str, str] = {
     "U": "unsure: looked at, cannot say",
     "S": "skip: somebody else may look at it",
     "Z": "take the last answer back",
-    "H": "this list",
+    "?": "this list",
 }
+_HELP = "keys"
+# Streamlit takes letters and digits for shortcuts, but no ?; who types into a field means the letter.
+_OPEN_HELP = f"""<script>
+window.listensForHelp ??= !document.addEventListener("keydown", pressed => {{
+  const isField = at => at.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName)
+  if (pressed.key !== "?" || pressed.composedPath().some(isField)) return
+  document.querySelector("[class*='st-key-{_HELP}-'] button")?.click()
+}})
+</script>"""
 
 
 @dataclass(frozen=True)
@@ -101,9 +110,8 @@ def show_pad(pad: Pad) -> None:
         for label, (key, answer) in _PLAIN.items():
             _button(pad, label, key, answer)
         st.button("Undo", key=pad.key_of("undo"), shortcut="Z", on_click=_undo, args=[pad])
-        st.button(
-            "Keys", key=pad.key_of("keys"), shortcut="H", on_click=show_keys, type="tertiary", icon=":material/help:"
-        )
+        st.button("Keys (?)", key=pad.key_of(_HELP), on_click=show_keys, type="tertiary", icon=":material/help:")
+    st.html(_OPEN_HELP, unsafe_allow_javascript=True)
 
 
 def _button(pad: Pad, label: str, key: str, answer: Answer) -> None:

@@ -54,9 +54,15 @@ def answer_all(page: Page) -> str:
     for key in KEYS:
         press(page, key)
     last = asked(page)
-    page.get_by_label("Note").fill("n 1 s u z")
-    page.get_by_label("Note").press("Tab")
-    expect(page.get_by_label("Note")).to_have_value("n 1 s u z")
+    note = page.get_by_label("Note")
+    note.press_sequentially("n1suz?")
+    note.press("Tab")
+    expect(note).to_have_value("n1suz?")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.locator("body").press("?")
+    expect(page.get_by_role("dialog").get_by_text("take the last answer back")).to_be_visible(timeout=WAIT_MS)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     return last
 
 

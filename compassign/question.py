@@ -8,8 +8,6 @@ import numpy as np
 
 from compassign.candidates import Candidates, RtPredictions, Windows, add_labelled, build_candidates
 from compassign.chemistry.composition import compositions
-from compassign.chemistry.descriptors import descriptors
-from compassign.chemistry.structural_keys import structural_keys
 from compassign.config import RunConfig
 from compassign.data.annotators import Annotations
 from compassign.data.dataset import Dataset
@@ -19,7 +17,7 @@ from compassign.models.problem import AssignmentProblem, build_problem, clamped_
 from compassign.progress import Progress
 from compassign.reliabilities import certain, heard, named_in_doubt, with_said
 from compassign.spectra.evidence import SpectralEvidence, find_spectral_evidence
-from compassign.units import BoolArray, FloatArray, IntArray
+from compassign.units import BoolArray, IntArray
 
 N_SHOWN = 20  # messages of one kind
 
@@ -93,7 +91,8 @@ def ask(
     if annotations.doubted:
         problem = with_said(problem, labelled, annotations)
     if config.model == "generative" and config.mode != "prior":
-        problem = replace(problem, class_log_weight=_class_log_weights(problem, labelled))
+        of_compounds = compositions(labelled.compounds["formula"].tolist()).to_numpy()
+        problem = replace(problem, class_log_weight=class_log_weights(problem, of_compounds))
     spectra = find_spectral_evidence(labelled, candidates)
     if spectra is not None:
         for message in spectra.found():
@@ -122,15 +121,3 @@ def _about(isotopes: IsotopePeaks) -> list[str]:
         ),
     }
     return [f"{n:,} {what}" for what, n in counts.items() if n]
-
-
-def _class_log_weights(problem: AssignmentProblem, dataset: Dataset) -> FloatArray:
-    """What composition and structure of the compounds in play say, (n_slots,)."""
-    library = dataset.compounds
-    in_play = np.zeros(len(library), dtype=np.bool_)
-    in_play[problem.compound] = True
-    smiles = library["smiles"].where(in_play, "").tolist()
-    of_formula, of_structure = compositions(library["formula"].tolist()), descriptors(smiles)
-    return class_log_weights(
-        problem, np.column_stack([of_formula.to_numpy(), of_structure.to_numpy(), structural_keys(smiles)])
-    )

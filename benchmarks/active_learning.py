@@ -25,7 +25,6 @@ from compassign.data.simulate import simulate
 from compassign.decisions.acquisition import ACQUISITIONS
 from compassign.eval_loop import RANDOM, LoopSettings, make_refit, run_loop, start_loop
 from compassign.oracles import ORACLES
-from compassign.progress import SilentProgress
 
 PUBLIC_TABLES = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 PUBLIC = ("massbank_eawag", "massbank_athens")
@@ -57,10 +56,10 @@ def load(name: str) -> Dataset:
 def losses(case: Case, n_rounds: int, good_enough: float) -> list[float]:
     """Log loss after each round, from no label on; ends where it is as good as asked for."""
     dataset, config = load(case.dataset), RunConfig(seed=case.seed, sampler=SAMPLER)
-    question = start_loop(dataset, config, SilentProgress())
+    loop = start_loop(dataset, config)
     settings = LoopSettings(case.acquisition, ORACLES["perfect"], n_rounds, BATCH_SIZE)
     found = []
-    for state in run_loop(question, make_refit(question, config), settings, case.seed):
+    for state in run_loop(loop, make_refit(loop), settings, case.seed):
         found.append(state.log_loss)
         if state.log_loss <= good_enough:
             break

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 from numba.core import event
@@ -17,7 +18,7 @@ from sampler import make_problem
 from compassign.config import SamplerConfig
 from compassign.inference.fitting import GenerativeEngine, compile_generative
 from compassign.models.generative import default_terms
-from compassign.models.problem import AssignmentProblem, with_answers
+from compassign.models.problem import AssignmentProblem
 from compassign.posterior.assignments import SlotProbabilities
 from compassign.posterior.responsibilities import mean_probabilities
 from compassign.progress import SilentProgress
@@ -31,11 +32,14 @@ def label_least_certain(problem: AssignmentProblem, probabilities: SlotProbabili
     best = np.full(problem.n_peaks, -1.0)
     np.maximum.at(best, problem.peak_of_slot, probabilities.slot)
     chosen = np.argsort(np.where(problem.is_labelled, np.inf, np.abs(best - 0.5)))[:n]
-    answers = {}
+    slot_allowed, null_allowed = problem.slot_allowed.copy(), problem.null_allowed.copy()
+    is_labelled = problem.is_labelled.copy()
+    null_allowed[chosen], is_labelled[chosen] = False, True
     for peak in chosen.tolist():
         own = slice(problem.offsets[peak], problem.offsets[peak + 1])
-        answers[peak] = int(problem.compound[own][np.argmax(probabilities.slot[own])])
-    return with_answers(problem, answers)
+        compound = problem.compound[own]
+        slot_allowed[own] = compound == compound[np.argmax(probabilities.slot[own])]
+    return replace(problem, slot_allowed=slot_allowed, null_allowed=null_allowed, is_labelled=is_labelled)
 
 
 def refit(engine: GenerativeEngine, problem: AssignmentProblem, seed: int) -> tuple[float, SlotProbabilities]:

@@ -16,7 +16,6 @@ from compassign.errors import InputError
 from compassign.eval_loop import RANDOM, LoopSettings, Round, make_refit, run_loop, start_loop
 from compassign.files import written_whole
 from compassign.oracles import ORACLES
-from compassign.progress import SilentProgress
 from compassign.queries.learning import ABOUT, learning_folder, mended_by, n_rounds_of, read_learning
 
 SAMPLER = SamplerConfig(draws=250, tune=200, chains=2)  # a refit of seconds, as the desk needs it
@@ -60,13 +59,13 @@ def simulate_labelling(config: RunConfig, loops: Loops, output: Path) -> Iterato
         files = {name: folder / _file_name(seeded, loops, name) for name in loops.acquisitions}
         missing = [name for name, file in files.items() if n_rounds_of(file) < loops.n_rounds]
         if missing:
-            question = start_loop(dataset, seeded, SilentProgress())
-            refit = make_refit(question, seeded)
-            yield f"Seed {seed}: {len(question.scored)} peaks score; nobody is asked about their compounds"
+            loop = start_loop(dataset, seeded)
+            refit = make_refit(loop)
+            yield f"Seed {seed}: {len(loop.scored)} peaks score; nobody is asked about their compounds"
         for name in missing:
             yield f"{name}\n{_HEAD}"
             rounds = []
-            for found in run_loop(question, refit, loops.settings(name), seed):
+            for found in run_loop(loop, refit, loops.settings(name), seed):
                 rounds.append(found)
                 yield _line(found)
             _write(rounds, _about(dataset, seeded, loops, name), files[name])

@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,18 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from compassign.candidates import RtPredictions, peak_of_slot
-from compassign.config import RunConfig, RunRecord, SamplerConfig, read_record
+from compassign.config import RunRecord, SamplerConfig, read_record
 from compassign.data.dataset import Answers
 from compassign.data.workspace import dataset_key
 from compassign.decisions.acquisition import option_draws
 from compassign.errors import CompAssignError, InputError
 from compassign.inference.diagnostics import judge
-from compassign.inference.fitting import GenerativeEngine, ModelFit, compile_generative, fit
+from compassign.inference.fitting import ModelFit, WarmGenerative
 from compassign.inference.rt_stage import NO_RESPONSIBILITIES
 from compassign.jobs.alone import alone
 from compassign.label_events import LabelEvent
-from compassign.models.generative import hyperparameters, terms_of
-from compassign.models.problem import AssignmentProblem
 from compassign.posterior.trace import read_rt_predictions
 from compassign.progress import SilentProgress
 from compassign.question import Question, ask
@@ -48,8 +46,10 @@ class Refitter:
 
     output: Path
     run_id: str
-    _engine: GenerativeEngine | None = field(default=None, init=False)
-    _parameters: tuple[tuple[str, ...], tuple[str, ...]] = field(default=((), ()), init=False)
+
+    @cached_property
+    def _warm(self) -> WarmGenerative:
+        return WarmGenerative(self.record.config.seed)
 
     @property
     def path(self) -> Path:
@@ -84,7 +84,8 @@ class Refitter:
         """
         started = time.perf_counter()
         question = self._question(events)
-        fitted = self._fit(question.problem)
+        config = self.record.config.model_copy(update={"sampler": SETTINGS})
+        fitted = self._warm.fit(question.problem, config, SilentProgress())
         named = _named(question, fitted)
         verdict = ""
         if fitted.draws is not None:
@@ -101,7 +102,9 @@ class Refitter:
 
     def prepare(self, events: list[LabelEvent]) -> None:
         """Read and compile, so that the first answer does not wait for it."""
-        self._compiled(self._question(events).problem)
+        problem = self._question(events).problem
+        if self.record.config.model == "generative" and problem.n_slots:
+            self._warm.engine(problem)
 
     def _question(self, events: list[LabelEvent]) -> Question:
         dataset = load_with(self.record.config, current_rows(events))
@@ -109,24 +112,6 @@ class Refitter:
             raise InputError(f"{dataset.name}: the dataset has changed since the run")
         visible = replace(dataset, labels={**self.drawn, **dataset.labels})
         return ask(visible, self.predictions, frozenset(), self.record.config, SilentProgress())
-
-    def _fit(self, problem: AssignmentProblem) -> ModelFit:
-        config: RunConfig = self.record.config.model_copy(update={"sampler": SETTINGS})
-        engine = self._compiled(problem)
-        if engine is None:
-            return fit(problem, config, SilentProgress())
-        return engine.fit(problem, SETTINGS, config.seed, SilentProgress())
-
-    def _compiled(self, problem: AssignmentProblem) -> GenerativeEngine | None:
-        """The generative model, compiled anew only where the problem has other parameters; None for other models."""
-        if self.record.config.model != "generative" or not problem.n_slots:
-            return None
-        terms = terms_of(problem)
-        parameters = (hyperparameters(problem, terms), problem.statements.annotator_names)
-        if self._engine is None or parameters != self._parameters:
-            self._engine = compile_generative(problem, terms, self.record.config.seed)
-            self._parameters = parameters
-        return self._engine
 
 
 def _named(question: Question, fitted: ModelFit) -> NamedDraws:

@@ -104,6 +104,33 @@ def compile_generative(problem: AssignmentProblem, terms: GenerativeTerms, seed:
     return GenerativeEngine(terms, compile_model(model), _prior_sd(model, names, seed), problem)
 
 
+@dataclass
+class WarmGenerative:
+    """Fits one problem after the other; the generative model is compiled anew only where it has other parameters.
+
+    seed : of the draws from the prior, as in `compile_generative`.
+    """
+
+    seed: int
+    _engine: GenerativeEngine | None = field(default=None, init=False)
+    _parameters: tuple[tuple[str, ...], ...] = field(default=(), init=False)
+
+    def fit(self, problem: AssignmentProblem, config: RunConfig, progress: Progress) -> ModelFit:
+        """As the function `fit`."""
+        if config.model != "generative" or config.mode == "prior" or not problem.n_slots:
+            return fit(problem, config, progress)
+        return self.engine(problem).fit(problem, config.sampler, config.seed, progress)
+
+    def engine(self, problem: AssignmentProblem) -> GenerativeEngine:
+        """The compiled model of problems like this one."""
+        terms = generative.terms_of(problem)
+        names, annotators = generative.hyperparameters(problem, terms), problem.statements.annotator_names
+        parameters = (tuple(term.name for term in terms.all), names, annotators)
+        if self._engine is None or parameters != self._parameters:
+            self._engine, self._parameters = compile_generative(problem, terms, self.seed), parameters
+        return self._engine
+
+
 def _fit_generative(problem: AssignmentProblem, config: RunConfig, progress: Progress) -> ModelFit:
     terms = generative.terms_of(problem)
     if config.mode == "prior" or not problem.n_slots:

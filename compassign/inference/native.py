@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,23 @@ def compile_model(model: pm.Model) -> NativeModel:
         with _one_at_a_time(free):
             c_logp = _c_logp(function.vm.jit_fn, [value.ndim for value in values], list(data.values()))
         return NativeModel(free, data, initial, c_logp, _c_copy())
+
+
+@dataclass
+class WarmCompiler:
+    """Compiles one model after the other, and anew only where a model has other variables than the last one."""
+
+    _native: NativeModel | None = field(default=None, init=False)
+    _variables: tuple[object, ...] = field(default=(), init=False)
+
+    def __call__(self, model: pm.Model) -> NativeModel:
+        """The compiled model."""
+        data = sorted((name, array.ndim) for name, array in _data_of(model).items())
+        variables = (*(str(variable.name) for variable in model.free_RVs), *data)
+        is_known = self._native is not None and variables == self._variables
+        self._native = self._native.with_model(model) if self._native and is_known else compile_model(model)
+        self._variables = variables
+        return self._native
 
 
 def _one_at_a_time(free: Sequence[Free]) -> FileLock:

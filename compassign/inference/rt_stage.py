@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+import pymc as pm
 
 from compassign.candidates import RtPredictions
 from compassign.config import SamplerConfig
 from compassign.data.dataset import Dataset
 from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, judge
+from compassign.inference.native import NativeModel, compile_model
 from compassign.inference.sampling import sample
 from compassign.models.retention import (
     build_retention_model,
@@ -40,10 +43,7 @@ class RtStage:
 
 
 def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, progress: Progress) -> RtStage:
-    """Predict every compound's RT in every species."""
-    design = build_design(dataset)
-    if not design.rt_min.size:
-        return RtStage(untrained_predictions(design), warnings=_untrained_warnings(dataset, design.has_own))
+    """Predict every compound's RT in every species, sampled with more care than was asked for."""
     careful = settings.model_copy(
         update={
             "draws": max(DRAWS_FACTOR * settings.draws, MIN_DRAWS),
@@ -51,7 +51,23 @@ def run_rt_stage(dataset: Dataset, settings: SamplerConfig, seed: int, progress:
             "target_accept": max(settings.target_accept, MIN_TARGET_ACCEPT),
         }
     )
-    draws = sample(build_retention_model(design), careful, seed, progress, "low_rank")
+    return sample_rt_stage(dataset, careful, seed, progress)
+
+
+def sample_rt_stage(
+    dataset: Dataset,
+    settings: SamplerConfig,
+    seed: int,
+    progress: Progress,
+    compiler: Callable[[pm.Model], NativeModel] = compile_model,
+) -> RtStage:
+    """Predict every compound's RT in every species; compiler : for nutpie, a `WarmCompiler` where it is done often."""
+    design = build_design(dataset)
+    if not design.rt_min.size:
+        return RtStage(untrained_predictions(design), warnings=_untrained_warnings(dataset, design.has_own))
+    model = build_retention_model(design)
+    compiled = model if settings.backend == "pymc" else compiler(model)
+    draws = sample(compiled, settings, seed, progress, "low_rank")
     verdict = judge(draws, hyperparameters(design), NO_RESPONSIBILITIES, settings, {})
     return RtStage(predict(design, draws.flat()), draws.values, verdict)
 

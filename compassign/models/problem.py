@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -166,20 +165,6 @@ def _families(dataset: Dataset, candidates: Candidates, injection: IntArray) -> 
     intensity = dataset.peaks["intensity"].to_numpy(dtype=np.float64)
     adducts = [get_adduct(name) for name in candidates.adduct_names]
     return find_families(peak_arrays(dataset), injection, intensity, adducts)
-
-
-def with_answers(problem: AssignmentProblem, answers: Mapping[int, int]) -> AssignmentProblem:
-    """The problem with further labels: peak -> library index of one of its candidates, or a negative one for the null.
-
-    The structure stays, so that a compiled model takes it.
-    """
-    slot_allowed, null_allowed = problem.slot_allowed.copy(), problem.null_allowed.copy()
-    is_labelled = problem.is_labelled.copy()
-    for peak, compound in answers.items():
-        own = slice(problem.offsets[peak], problem.offsets[peak + 1])
-        slot_allowed[own] = problem.compound[own] == compound
-        null_allowed[peak], is_labelled[peak] = compound < 0, True
-    return replace(problem, slot_allowed=slot_allowed, null_allowed=null_allowed, is_labelled=is_labelled)
 
 
 def clamped_calibrants(dataset: Dataset, candidates: Candidates) -> dict[str, frozenset[str]]:

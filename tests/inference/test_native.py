@@ -142,6 +142,33 @@ class TestOtherData:
             wrong.with_model(model)
 
 
+def test_a_warm_compiler_compiles_where_variables_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[pm.Model] = []
+    whole = native.compile_model
+
+    def spy(model: pm.Model) -> NativeModel:
+        compiled.append(model)
+        return whole(model)
+
+    monkeypatch.setattr(native, "compile_model", spy)
+    warm = native.WarmCompiler()
+    first, second = warm(normal_means([0.0, 1.0])), warm(normal_means([5.0, 6.0, 7.0]))
+    assert len(compiled) == 1
+    at_six = [6.0, 0.5]
+    assert second.log_density(np.array(at_six))[0] > first.log_density(np.array(at_six))[0]
+    warm(normal_means([0.0], has_scale=False))
+    assert len(compiled) == 2
+
+
+def normal_means(observed: list[float], *, has_scale: bool = True) -> pm.Model:
+    """A model of an unknown mean, with or without an unknown scale."""
+    with pm.Model() as model:
+        centre = pm.Normal("centre", 0.0, 10.0)
+        scale = pm.LogNormal("scale") if has_scale else 1.0
+        pm.Normal("seen", centre, scale, observed=pm.Data("x", np.array(observed)))
+    return model
+
+
 def constants(model: pm.Model) -> list[str]:
     """Every constant of the graph of a model's log density, in no particular order."""
     found = pytensor.graph.traversal.ancestors([model.logp()])

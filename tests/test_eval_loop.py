@@ -85,13 +85,13 @@ def test_errors_are_those_of_the_calls_and_fall_as_expected_where_nothing_is_lea
     question, probability = fitted.question, mean_probabilities(fitted.fit.source)
     wrong = 0
     for peak, name in enumerate(question.dataset.peaks["peak_id"]):
-        own = slice(*question.problem.offsets[peak : peak + 2])
+        own = slice(*question.candidates.offsets[peak : peak + 2])
         truth = (question.dataset.truth or {}).get(name)
-        if truth is None or question.problem.is_labelled[peak] or own.start == own.stop:
+        if truth is None or question.problem.offsets[peak] == question.problem.offsets[peak + 1]:
             continue
         total: dict[str, float] = {"": float(probability.null[peak])}
         for slot in range(own.start, own.stop):
-            compound = str(question.dataset.compounds["compound_id"].iloc[question.problem.compound[slot]])
+            compound = str(question.dataset.compounds["compound_id"].iloc[question.candidates.compound[slot]])
             total[compound] = total.get(compound, 0.0) + float(probability.slot[slot])
         wrong += max(total, key=lambda option: total[option]) not in (truth or {""})  # the first of equals
     assert found[0].n_errors == wrong

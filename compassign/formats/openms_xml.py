@@ -32,9 +32,10 @@ class _HostileError(Exception):
 
 @dataclass
 class _Feature:
-    """One feature as far as it was read. depth : of its tag. by_map : abundance in each input map."""
+    """One feature as far as it was read. line, depth : of its tag. by_map : abundance in each input map."""
 
     tag: str
+    line: int
     depth: int
     attributes: Mapping[str, str]
     centroid: Mapping[str, str] = field(default_factory=dict)
@@ -49,7 +50,7 @@ class _Reader:
     def __init__(self) -> None:
         self.maps: dict[str, str] = {}
         self.rows: list[Record] = []
-        self._n_features = 0
+        self._has_header = False
         self._depth = 0
         self._feature: _Feature | None = None
         self._text: list[str] = []
@@ -67,7 +68,7 @@ class _Reader:
         feature = self._feature
         if feature is None:
             if tag in ("consensusElement", "feature"):
-                self._feature = _Feature(tag, self._depth, attributes)
+                self._feature = _Feature(tag, self.parser.CurrentLineNumber, self._depth, attributes)
             elif tag == "map" and len(self.maps) < _MAX_SAMPLES:
                 name = attributes.get("id", "")
                 self.maps[name] = attributes.get("name", "") or name
@@ -96,12 +97,10 @@ class _Reader:
         self._depth -= 1
 
     def _add(self, feature: _Feature) -> None:
-        if not self._n_features:
+        if not self._has_header:
+            self._has_header = True
             self.rows.append((1, [*FEATURE_COLUMNS, *(f"{SAMPLE_PREFIX}{name}" for name in self.maps.values())]))
-        self._n_features += 1
-        self.rows.append(
-            (self._n_features + 1, [*_cells(feature), *(feature.by_map.get(key, "") for key in self.maps)])
-        )
+        self.rows.append((feature.line, [*_cells(feature), *(feature.by_map.get(key, "") for key in self.maps)]))
 
 
 def _cells(feature: _Feature) -> list[str]:
@@ -117,7 +116,7 @@ def _cells(feature: _Feature) -> list[str]:
 
 
 def openms_records(path: Path) -> Iterator[Record]:
-    """A header and one row for each feature; rows count features, the header is row 1.
+    """A header and one row for each feature, whose number is the line at which its tag begins.
 
     Raises InputError for what is no XML, is cut off, has a tag of more than 8 MB or declares entities.
     """

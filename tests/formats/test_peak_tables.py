@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from vendor_tables import WRITERS, Features, some_features
@@ -86,7 +87,7 @@ def test_the_format_is_found_by_content(layout: str, rng: np.random.Generator, t
     assert recognise(open_source(path).head())[0].name == WRITERS[layout][0]
 
 
-@pytest.mark.parametrize("layout", ["mzmine", "MS-DIAL", "XCMS", "Progenesis QI", "asari"])
+@pytest.mark.parametrize("layout", [name for name in WRITERS if name != "Compound Discoverer"])
 def test_a_bad_number_is_named_with_its_place(layout: str, rng: np.random.Generator, tmp_path: Path) -> None:
     features = some_features(rng)
     path = written(layout, features, tmp_path)
@@ -98,6 +99,16 @@ def test_a_bad_number_is_named_with_its_place(layout: str, rng: np.random.Genera
         imported(path, tmp_path)
     assert f"row {row}" in str(raised.value)
     assert "abc" in str(raised.value)
+    assert not (tmp_path / "dataset").exists()
+
+
+def test_a_bad_cell_of_a_workbook_is_named_with_its_place(rng: np.random.Generator, tmp_path: Path) -> None:
+    path = written("Compound Discoverer", some_features(rng), tmp_path)
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0]["E9"] = "abc"
+    book.save(path)
+    with pytest.raises(InputError, match=r"export\.xlsx, row 9, column RT \[min\]: found 'abc', expected"):
+        imported(path, tmp_path)
     assert not (tmp_path / "dataset").exists()
 
 

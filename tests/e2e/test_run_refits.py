@@ -17,6 +17,7 @@ from run_tools import Run as Finished
 
 from compassign import refits, refitting
 from compassign.data.workspace import Source
+from compassign.inference import fitting
 from compassign.label_events import Kind, LabelEvent
 from compassign.models.problem import AssignmentProblem
 from compassign.queries.labels import Desk, open_desk
@@ -173,7 +174,7 @@ def test_the_model_is_compiled_anew_only_where_it_gets_other_parameters(
         compiled.append(problem.statements.annotator_names)
         return object()
 
-    monkeypatch.setattr(refitting, "compile_generative", count)
+    monkeypatch.setattr(fitting, "compile_generative", count)
     refitter = Refitter(tmp_path, run.run_id)
     refitter.prepare([])
     first = least_certain(run)[0]

@@ -40,8 +40,9 @@ def _retention(dataset: Dataset) -> dict[str, str]:
         return {}
     measured = set(table["compound_id"])
     shared = len(measured & set(dataset.calibrants["compound_id"]))
-    systems = f"{table['system'].nunique()} other systems, {len(measured)} compounds, {shared} of them calibrants"
-    return {"retention": systems}
+    return {
+        "retention": f"systems {table['system'].nunique()}, compounds {len(measured)}, of these calibrants {shared}"
+    }
 
 
 def run_summary(summary: RunSummary, directory: RunDirectory) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compassign.models.student import NU, log_density
-from compassign.models.system_factors import PRIOR_COUNT, SystemFactors, fit_factors
+from compassign.models.system_factors import PRIOR_COUNT, SystemFactors, fit_factors, squared_along
 from compassign.units import FloatArray, IntArray
 
 MIN_COMPOUNDS = 3  # of another system: with fewer it has no order to tell of
@@ -158,14 +158,12 @@ def _input_variance(weights: FloatArray, compounds: _Compounds) -> FloatArray:
     """(n_priors, n) variance from what is not known of the compounds, bends apart."""
     last = 1 + compounds.factor_covariance.shape[1]
     loadings = weights[:, 1:last]
-    factors: FloatArray = np.einsum("pk,nkl,pl->pn", loadings, compounds.factor_covariance, loadings)
-    return factors + weights[:, last, None] ** 2 * compounds.unmeasured
+    return squared_along(loadings, compounds.factor_covariance) + weights[:, last, None] ** 2 * compounds.unmeasured
 
 
 def _weight_variance(covariance: FloatArray, compounds: _Compounds) -> FloatArray:
     """(n_priors, n) variance from what is not known of our weights."""
-    variance: FloatArray = np.einsum("pnk,pkl,pnl->pn", compounds.features, covariance, compounds.features)
-    return variance
+    return np.asarray(((compounds.features @ covariance) * compounds.features).sum(axis=2))
 
 
 def _regress(systems: SystemFactors, priors: _Priors, rows: IntArray, share: FloatArray) -> _Regression:
@@ -207,7 +205,7 @@ def _predict(
     compounds, weights, covariance = _compounds(systems, priors, rows), regression.weights, regression.covariance
     mean = np.einsum("pnk,pk->pn", compounds.features, weights)
     last = 1 + compounds.factor_covariance.shape[1]
-    both = np.einsum("pkl,nkl->pn", covariance[:, 1:last, 1:last], compounds.factor_covariance)
+    both = np.tensordot(covariance[:, 1:last, 1:last], compounds.factor_covariance, axes=([1, 2], [1, 2]))
     both += covariance[:, last, last][:, None] * compounds.unmeasured
     variance = regression.noise_variance[:, None] * compounds.misfit + _input_variance(weights, compounds)
     variance += _weight_variance(covariance, compounds) + both

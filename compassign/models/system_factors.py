@@ -95,6 +95,12 @@ def fit_factors(rt_share: FloatArray, descriptors: FloatArray) -> SystemFactors:
     )
 
 
+def squared_along(directions: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Variance along each direction: (m, k) directions, (n, k, k) covariances, (m, n)."""
+    outer = directions[:, :, None] * directions[:, None, :]
+    return np.tensordot(outer, covariance, axes=([1, 2], [1, 2]))
+
+
 def _with_one(factors: FloatArray) -> FloatArray:
     return np.column_stack([np.ones(len(factors)), factors])
 
@@ -134,7 +140,7 @@ def _expect(
     loadings, is_measured = state.weights[:, 1:], np.isfinite(rt_share)
     precision = is_measured * state.certainty / state.noise_variance  # (n_compounds, n_systems)
     prior = np.linalg.inv(_prior_covariance(descriptors, lacks, state))
-    covariance = np.linalg.inv(prior + np.einsum("nj,jk,jl->nkl", precision, loadings, loadings))
+    covariance = np.linalg.inv(prior + np.tensordot(precision, loadings[:, :, None] * loadings[:, None, :], axes=1))
     pull = np.einsum("nkl,nl->nk", prior, descriptors @ state.slopes)
     pull += (precision * np.nan_to_num(rt_share - state.weights[:, 0])) @ loadings
     return np.einsum("nkl,nl->nk", covariance, pull), covariance
@@ -151,13 +157,13 @@ def _maximise(
     precision = is_measured * state.certainty / state.noise_variance
     prior = np.linalg.inv(state.spread)
     # (n_systems, n_weights, n_weights)
-    of_weights = np.linalg.inv(np.einsum("nj,nkl->jkl", precision, second) + prior)
+    of_weights = np.linalg.inv(np.tensordot(precision.T, second, axes=1) + prior)
     pull = (precision * np.nan_to_num(rt_share)).T @ features + prior @ state.centre
     weights = np.einsum("jkl,jl->jk", of_weights, pull)
     centre = weights.mean(axis=0)
     apart = weights - centre
     scatter = apart.T @ apart + of_weights.sum(axis=0) + PRIOR_COUNT * WEIGHT_SD**2 * np.eye(n_weights)
-    variance = np.einsum("jk,nkl,jl->nj", weights[:, 1:], covariance, weights[:, 1:])
+    variance = squared_along(weights[:, 1:], covariance).T
     squared = np.where(is_measured, np.nan_to_num(rt_share - features @ weights.T) ** 2 + variance, 0.0)
     noise = (state.certainty * squared).sum(axis=0) + PRIOR_COUNT * NOISE_SHARE**2
     noise = noise / (is_measured.sum(axis=0) + PRIOR_COUNT)

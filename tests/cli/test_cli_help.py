@@ -133,7 +133,7 @@ def test_validate_says_what_other_systems_know(tmp_path: Path, capsys: pytest.Ca
     (folder / "retention.csv").write_text("system,compound_id,rt_min\nA,c1,4\nA,c2,5\nB,c1,300\n")
     assert run_main("validate", str(folder)) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"^  retention +2 other systems, 2 compounds, 1 of them calibrants$", shown, re.MULTILINE)
+    assert re.search(r"^  retention +systems 2, compounds 2, of these calibrants 1$", shown, re.MULTILINE)
 
 
 def test_validate_shows_warnings_and_the_absence_of_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -266,3 +266,12 @@ def test_other_systems_and_the_librarys_predictions_are_joined_by_precision() ->
         assert design.base_min[row] == pytest.approx(mean / precision)
     alone = with_elsewhere(OWN.assign(rt_pred_min=[5.0, 6.5, 7.0, 7.5]))
     assert (alone.base_min[2], alone.error_sd_min[2]) == (7.0, own.error_sd_min[2])  # no other system has C2
+
+
+def test_labels_correct_the_projection_and_truth_does_not() -> None:
+    dataset = replace(make_dataset(PEAKS_OF_FOUR_RUNS, COMPOUNDS, None, CLUSTERS), retention=ELSEWHERE)
+    labels = {"p1": frozenset({"C0"}), "p2": frozenset({"C1"})}
+    labelled, known = build_design(replace(dataset, labels=labels)), with_elsewhere(COMPOUNDS)
+    assert labelled.has_own
+    assert labelled.base_min[3] != pytest.approx(known.base_min[3])
+    assert not build_design(replace(dataset, truth=labels)).has_own

@@ -160,13 +160,15 @@ class Follower:
         self.newest = events[-1].id if events else 0
         refitter.prepare(events)
         since = time.monotonic()
-        while time.monotonic() - since < IDLE_S and refitter.path.is_dir():
+        while time.monotonic() - since < IDLE_S:
             if _says_more(events, learned_until):
                 self.write(refitter.refit(events))
                 since = time.monotonic()
             learned_until = self.newest
             while self._is_idle(store) and time.monotonic() - since < IDLE_S:
                 time.sleep(POLL_S)
+            if not refitter.path.is_dir():
+                return
             events = store.events(refitter.key)
             self.newest = events[-1].id if events else 0
 

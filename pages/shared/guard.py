@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib.util import find_spec
 
 import streamlit as st
@@ -42,6 +43,7 @@ def begin(title: str) -> None:
 
     Streamlit executes a page without `app.py` on a deep link to a fresh server, so that every page has to call this.
     """
+    _keep_out_of_collections(title)
     navigate()
     st.set_page_config(page_title=f"{title} \N{MIDDLE DOT} CompAssign", page_icon=_ICON, layout="wide")
     if not _has_login():
@@ -59,6 +61,18 @@ def begin(title: str) -> None:
     else:
         _ask_to_sign_in()
         st.stop()
+
+
+@st.cache_resource(show_spinner=False)
+def _keep_out_of_collections(title: str) -> None:
+    """Spare the collections of garbage what a page has imported, once a page.
+
+    Streamlit collects after everything that a browser asks for. Looking through all modules takes 0.2 s each time, for
+    which keys wait.
+    """
+    del title
+    gc.collect()
+    gc.freeze()
 
 
 def _ask_to_sign_in() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
 from collections.abc import Callable
@@ -334,3 +335,11 @@ def test_moving_the_threshold_scores_nothing_again(monkeypatch: pytest.MonkeyPat
     assert n_accepted(app) > n_before
     app.button_group(key="of").set_value("The null").run()
     assert set(scored[len(first) :]) <= {"reliability"}
+
+
+def test_what_pages_import_is_no_part_of_the_collections_after_each_key() -> None:
+    open_page("home")
+    n_spared = gc.get_freeze_count()
+    assert n_spared > 0
+    open_page("home")
+    assert gc.get_freeze_count() <= n_spared  # once a page

@@ -24,7 +24,7 @@ _FORMULA = ("=", "@")  # what begins no number and no name, but a formula of a s
 def is_number(cell: str) -> bool:
     """Whether a cell is a number with either decimal mark, or empty."""
     text = cell.strip()
-    if text in _MISSING_TEXTS:
+    if text in MISSING_TEXTS:
         return True
     try:
         float(text.replace(",", ".", 1))
@@ -33,7 +33,7 @@ def is_number(cell: str) -> bool:
     return True
 
 
-_MISSING_TEXTS = frozenset(_MISSING.to_pylist())
+MISSING_TEXTS = frozenset(_MISSING.to_pylist())
 
 
 def decimal_mark(cells: Sequence[str]) -> DecimalMark:

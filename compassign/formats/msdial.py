@@ -31,8 +31,7 @@ def _lay_out(head: Head, header: int) -> Layout:
     samples = _samples(head, header, names)
     of_samples = {sample.column for sample in samples}
     spectrum, first = find_name(names, "MS/MS assigned", "MS/MS included"), min(of_samples, default=len(names))
-    parent = find_columns(names, group=("Isotope tracking parent ID",), index=("Isotope tracking weight number",))
-    derived: dict[str, Callable[[Sequence[str]], str]] = {}
+    derived = _isotopes(names, columns["peak_id"])
     if spectrum is not None:
         derived["ms2_id"] = lambda cells: (
             cells[columns["peak_id"]].strip() if cells[spectrum].strip().lower() == "true" else ""
@@ -40,13 +39,24 @@ def _lay_out(head: Head, header: int) -> Layout:
     return Layout(
         header=header,
         names=names,
-        columns=columns | {f"isotope_{key}": at for key, at in parent.items()},
+        columns=columns,
         samples=samples,
         rt_unit="min",
         derived=derived,
         # statistics of classes can be computed from the samples, and have the classes' names only
         left_out=frozenset(at for at in range(first, len(names)) if at not in of_samples) if samples else frozenset(),
     )
+
+
+def _isotopes(names: Sequence[str], peak_id: int) -> dict[str, Callable[[Sequence[str]], str]]:
+    """Group and number of isotope peaks; a peak without a parent is its own, so that its isotopes are with it."""
+    parent, weight = find_name(names, "Isotope tracking parent ID"), find_name(names, "Isotope tracking weight number")
+    if parent is None or weight is None:
+        return {}
+    return {
+        "isotope_group": lambda cells: (cells[parent] if cells[parent].isdecimal() else cells[peak_id]).strip(),
+        "isotope_index": lambda cells: cells[weight] if cells[weight].isdecimal() else "",
+    }
 
 
 def _samples(head: Head, header: int, names: Sequence[str]) -> tuple[Sample, ...]:

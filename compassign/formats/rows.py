@@ -11,7 +11,7 @@ import numpy as np
 from compassign.chemistry.adducts import Adduct
 from compassign.data.raw import show_value
 from compassign.formats.adducts import known_adduct
-from compassign.formats.cells import DecimalMark, is_formula, numbers
+from compassign.formats.cells import MISSING_TEXTS, DecimalMark, is_formula, numbers
 from compassign.formats.layout import Layout, Record, RtUnit, Sample
 from compassign.formats.problems import Problems
 from compassign.tables import contract_columns
@@ -86,7 +86,7 @@ def to_peaks(plan: Plan, records: Sequence[Record], seen: Seen, problems: Proble
     per_minute = SECONDS_PER_MIN if plan.rt_unit == "s" else 1.0
     columns = {"peak_id": _peak_ids(table, seen), **_ions(table, seen)}
     columns["species"] = [plan.species] * len(rows) if plan.species else table.texts("species")
-    columns |= {name: table.texts(name) for name in _TEXTS}
+    columns |= {name: table.said(name) for name in _TEXTS}
     for name, position in plan.kept.items():
         columns[name] = table.foreign(position)
     return Peaks(rows, columns, mz, rt / per_minute, np.nan_to_num(intensity), abundances, table.spans() / per_minute)
@@ -108,6 +108,10 @@ class _Cells:
             return [derive(cells) for cells in self.cells]
         position = self.plan.layout.columns.get(ours)
         return [""] * len(self.rows) if position is None else [cell.strip() for cell in self.column(position)]
+
+    def said(self, ours: str) -> list[str]:
+        """A contract column as text, "" also where programs write `null` and the like."""
+        return ["" if text in MISSING_TEXTS else text for text in self.texts(ours)]
 
     def foreign(self, position: int) -> list[str]:
         cells = self.column(position)
@@ -181,7 +185,7 @@ def _peak_ids(table: _Cells, seen: Seen) -> list[str]:
 
 def _ions(table: _Cells, seen: Seen) -> dict[str, list[str]]:
     """Polarity, charge and adduct of each row, as far as they agree; unknown adducts stay foreign only."""
-    named, charges = table.texts("adduct"), table.texts("charge")
+    named, charges = table.said("adduct"), table.texts("charge")
     polarities = table.texts("polarity")
     found: dict[str, list[str]] = {"polarity": [], "charge": [], "adduct": []}
     for at, (name, charge) in enumerate(zip(named, charges, strict=True)):

@@ -102,6 +102,20 @@ def test_a_bad_number_is_named_with_its_place(layout: str, rng: np.random.Genera
     assert not (tmp_path / "dataset").exists()
 
 
+def test_isotopes_of_msdial_are_with_their_parents(tmp_path: Path) -> None:
+    names = ["Alignment ID", "Average Rt(min)", "Average Mz", "Adduct type", "Isotope tracking parent ID"]
+    rows = [[*[""] * 5, "File type", "Sample"], [*names, "Isotope tracking weight number", "liver_1"]]
+    rows += [["7", "2.0", "132.1019", "[M+H]+", "null", "null", "90"], ["9", "2.0", "133.1053", "null", "7", "1", "8"]]
+    path = tmp_path / "m.txt"
+    path.write_text("".join("\t".join(row) + "\n" for row in rows))
+    found = import_table(path, tmp_path / "dataset", ImportOptions(species="liver", rt_unit="min"))
+    peaks = pd.read_csv(tmp_path / "dataset" / "peaks.csv", dtype=str, keep_default_na=False)
+    assert peaks["isotope_group"].tolist() == ["7", "7"]
+    assert peaks["isotope_index"].tolist() == ["", "1"]
+    assert peaks["adduct"].tolist() == ["[M+H]+", ""]
+    assert found.warnings == ()
+
+
 def test_a_bad_cell_of_a_workbook_is_named_with_its_place(rng: np.random.Generator, tmp_path: Path) -> None:
     path = written("Compound Discoverer", some_features(rng), tmp_path)
     book = openpyxl.load_workbook(path)

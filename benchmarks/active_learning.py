@@ -1,7 +1,8 @@
 """How many labels each acquisition function saves against asking at random, on data whose truth is known.
 
-Each loop asks about batches of 10 peaks, with an annotator who says the truth, until the held-out peaks are predicted
-as well as after 100 labels at random. A full run takes hours; `--rows FILE` keeps what is done, and goes on from there.
+Each loop asks about 10 batches of 10 peaks, with an annotator who says the truth; peaks whose compounds
+are never asked about score it. A full run takes hours; `--rows FILE` keeps what is done and goes on from there, `--seeds` says
+how many loops there are of each function and data set.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import argparse
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
-from compassign.cli_simulate import SAMPLER
-from compassign.config import RunConfig
+from compassign.config import RunConfig, SamplerConfig
 from compassign.data.bundled import demo_config
 from compassign.data.dataset import Dataset
 from compassign.data.load import build_dataset, load_dataset
@@ -25,6 +27,7 @@ from compassign.data.simulate import simulate
 from compassign.decisions.acquisition import ACQUISITIONS
 from compassign.eval_loop import RANDOM, LoopSettings, make_refit, run_loop, start_loop
 from compassign.oracles import ORACLES
+from compassign.units import FloatArray
 
 PUBLIC_TABLES = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 PUBLIC = ("massbank_eawag", "massbank_athens")
@@ -32,15 +35,20 @@ N_SIMULATED, FAST_SIMULATED = 8, 1
 N_SEEDS, FAST_SEEDS = 5, 1
 N_ROUNDS, FAST_ROUNDS, BATCH_SIZE = 10, 3, 10
 N_RESAMPLED = 2000
+N_AT_ONCE = 2
+SAMPLER = SamplerConfig(draws=250, tune=200, chains=1)  # thousands of fits, none of which is read by itself
 
 
 @dataclass(frozen=True)
 class Case:
-    """One loop."""
+    """Loops that share their held-out peaks and their compiled models."""
 
     dataset: str
     seed: int
-    acquisition: str
+
+
+Losses = dict[str, list[float]]
+"""Log loss after each round, from no label on, of each acquisition function."""
 
 
 @cache
@@ -53,56 +61,80 @@ def load(name: str) -> Dataset:
     return build_dataset(drawn.tables, drawn.meta, name)
 
 
-def losses(case: Case, n_rounds: int, good_enough: float) -> list[float]:
-    """Log loss after each round, from no label on; ends where it is as good as asked for."""
-    dataset, config = load(case.dataset), RunConfig(seed=case.seed, sampler=SAMPLER)
-    loop = start_loop(dataset, config)
-    settings = LoopSettings(case.acquisition, ORACLES["perfect"], n_rounds, BATCH_SIZE)
-    found = []
-    for state in run_loop(loop, make_refit(loop), settings, case.seed):
-        found.append(state.log_loss)
-        if state.log_loss <= good_enough:
-            break
+def losses(case: Case, n_rounds: int) -> Losses:
+    """Losses of all functions."""
+    loop = start_loop(load(case.dataset), RunConfig(seed=case.seed, sampler=SAMPLER))
+    refit = make_refit(loop)
+    first = refit({}, 0)  # the same for all
+    found = {}
+    for function in (RANDOM, *ACQUISITIONS):
+        settings = LoopSettings(function, ORACLES["perfect"], n_rounds, BATCH_SIZE)
+        rounds = run_loop(loop, lambda said, number: refit(said, number) if number else first, settings, case.seed)
+        found[function] = [state.log_loss for state in rounds]
     return found
 
 
-def labels_needed(found: Sequence[float], good_enough: float, most: int) -> float:
-    """Labels until the log loss is as good as asked for, interpolated between rounds; `most` if it never is."""
-    for number, (before, after) in enumerate(zip(found, found[1:], strict=False)):
-        if after <= good_enough:
-            share = (before - good_enough) / (before - after) if before > after else 1.0
-            return BATCH_SIZE * (number + max(share, 0.0))
-    return float(most)
+def curve(found: FloatArray) -> FloatArray:
+    """Mean over loops, as a curve that never rises; found : (n_loops, n_rounds + 1)."""
+    return np.asarray(isotonic_regression(found.mean(axis=0), increasing=False).x)
 
 
-def read_rows(path: Path | None) -> dict[Case, list[float]]:
+def share_needed(of: FloatArray, good_enough: float) -> float:
+    """Share of the labels after which a curve is as good as asked for, between rounds on a line; 1 if it never is."""
+    after = int(np.argmax(of <= good_enough))
+    if of[after] > good_enough:
+        return 1.0
+    before = max(after - 1, 0)
+    part = (of[before] - good_enough) / (of[before] - of[after]) if of[before] > of[after] else 0.0
+    return (before + part) / (of.size - 1)
+
+
+def saving_of(of: FloatArray, at_random: FloatArray) -> float:
+    """Share of the labels that a function saves, -1 to 1: below 0, what asking at random saves against it."""
+    if of[-1] <= at_random[-1]:
+        return 1.0 - share_needed(of, float(at_random[-1]))
+    return share_needed(at_random, float(of[-1])) - 1.0
+
+
+def read_rows(path: Path | None) -> dict[Case, Losses]:
     """What an earlier run has measured."""
-    if path is None or not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        rows = list(csv.reader(file))
-    return {Case(row[0], int(row[1]), row[2]): [float(cell) for cell in row[3:]] for row in rows}
+    found: dict[Case, Losses] = {}
+    if path is not None and path.exists():
+        with path.open(newline="") as file:
+            for dataset, seed, function, *row in csv.reader(file):
+                found.setdefault(Case(dataset, int(seed)), {})[function] = [float(cell) for cell in row]
+    return found
 
 
-def measure(cases: Sequence[Case], n_rounds: int, rows: Path | None) -> Iterator[tuple[Case, list[float]]]:
-    """Log losses of every case; the random one of a data set and seed comes first, and says how good is enough."""
+def measure(cases: Sequence[Case], n_rounds: int, rows: Path | None) -> Iterator[tuple[Case, Losses]]:
+    """Losses of every case, two at a time, those measured earlier first."""
     done = read_rows(rows)
-    at_random: dict[tuple[str, int], float] = {}
-    for case in cases:
-        key = (case.dataset, case.seed)
-        if case not in done:
-            done[case] = losses(case, n_rounds, at_random.get(key, -np.inf))
+    yield from ((case, done[case]) for case in cases if case in done)
+    with ProcessPoolExecutor(N_AT_ONCE) as pool:
+        running = {pool.submit(losses, case, n_rounds): case for case in cases if case not in done}
+        for future in as_completed(running):
+            case, found = running[future], future.result()
             if rows is not None:
                 with rows.open("a", newline="") as file:
-                    csv.writer(file).writerow([case.dataset, case.seed, case.acquisition, *done[case]])
-        if case.acquisition == RANDOM:
-            at_random[key] = done[case][-1]
-        yield case, done[case]
+                    csv.writer(file).writerows([case.dataset, case.seed, name, *row] for name, row in found.items())
+            yield case, found
 
 
-def summarise(saving: np.ndarray) -> dict[str, float]:
-    """Mean saving over data sets with its interval; saving : (n_datasets,) mean over seeds."""
-    drawn = np.random.default_rng(0).choice(saving, (N_RESAMPLED, saving.size)).mean(axis=1)
+def savings(found: dict[str, list[Losses]], function: str, rng: np.random.Generator | None = None) -> FloatArray:
+    """Saving on each data set, (n_datasets,); with `rng`, of data sets and loops drawn with replacement."""
+    names, result = list(found), []
+    for name in names if rng is None else rng.choice(names, len(names)):
+        loops = found[name]
+        kept = loops if rng is None else [loops[i] for i in rng.integers(0, len(loops), len(loops))]
+        curves = [curve(np.array([loop[of] for loop in kept])) for of in (function, RANDOM)]
+        result.append(saving_of(*curves))
+    return np.array(result)
+
+
+def summarise(found: dict[str, list[Losses]], function: str) -> dict[str, float]:
+    """Mean saving over data sets with its interval, and the worst data set."""
+    rng, saving = np.random.default_rng(0), savings(found, function)
+    drawn = [savings(found, function, rng).mean() for _ in range(N_RESAMPLED)]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return {"saving": saving.mean(), "saving_low": low, "saving_high": high, "worst": saving.min()}
 
@@ -112,23 +144,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=Path, help="CSV file that keeps what is done")
     parser.add_argument("--fast", action="store_true", help="one simulated data set, one seed, 30 labels")
+    parser.add_argument("--seeds", type=int, default=N_SEEDS, help="loops of each function on each data set")
     options = parser.parse_args()
     names = [f"simulated {i}" for i in range(FAST_SIMULATED if options.fast else N_SIMULATED)]
     names += [] if options.fast else [name for name in PUBLIC if (PUBLIC_TABLES / name).is_dir()]
-    n_seeds, n_rounds = (FAST_SEEDS, FAST_ROUNDS) if options.fast else (N_SEEDS, N_ROUNDS)
-    functions = [RANDOM, *ACQUISITIONS]
-    cases = [Case(name, seed, function) for name in names for seed in range(n_seeds) for function in functions]
-    most, target = n_rounds * BATCH_SIZE, np.nan
-    saving: dict[str, dict[str, list[float]]] = {function: {name: [] for name in names} for function in ACQUISITIONS}
-    for case, found in measure(cases, n_rounds, options.rows):
-        if case.acquisition == RANDOM:
-            target = found[-1]
-            continue
-        needed = labels_needed(found, target, most)
-        saving[case.acquisition][case.dataset].append(1.0 - needed / most)
-        print(f"{case.dataset:<16} seed {case.seed}  {case.acquisition:<26} {needed:5.0f} of {most} labels", flush=True)
-    means = {function: np.array([np.mean(of[name]) for name in names]) for function, of in saving.items()}
-    found_of = {function: summarise(values) for function, values in means.items()}
+    n_seeds, n_rounds = (FAST_SEEDS, FAST_ROUNDS) if options.fast else (options.seeds, N_ROUNDS)
+    cases = [Case(name, seed) for seed in range(n_seeds) for name in names]
+    found: dict[str, list[Losses]] = {name: [] for name in names}
+    for case, of_case in measure(cases, n_rounds, options.rows):
+        found[case.dataset].append(of_case)
+        ends = ", ".join(f"{function} {row[-1]:.3f}" for function, row in of_case.items())
+        print(f"{case.dataset}, seed {case.seed}, from {of_case[RANDOM][0]:.3f} to: {ends}", flush=True)
+    found_of = {function: summarise(found, function) for function in ACQUISITIONS}
     print(f"{'function':<26}  saved  95 % over data sets   worst data set")
     for function, row in sorted(found_of.items(), key=lambda item: -item[1]["saving"]):
         interval = f"{row['saving_low']:6.1%} to {row['saving_high']:6.1%}"

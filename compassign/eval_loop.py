@@ -1,6 +1,7 @@
 """Rounds of labelling with a simulated annotator: ask about a batch, fit again, score peaks that are never asked about.
 
-What is held out is fixed before the first round, by compound: no label is about a compound whose peaks score the loop.
+What is held out is fixed before the first round, peak by peak. Answers are about a study's own compounds, so that other
+peaks of the same compounds are the first that they should settle; how a run does on new compounds, its own score says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import numpy as np
 
 from compassign.config import RunConfig
 from compassign.data.dataset import Answers, Dataset
-from compassign.data.split import split_labels
 from compassign.decisions.acquisition import (
     ACQUISITIONS,
     OptionDraws,
@@ -39,9 +39,10 @@ from compassign.question import Question, ask
 from compassign.units import BoolArray, FloatArray, IntArray
 
 RANDOM = "random"  # the acquisition that all others are compared with
-HELD_OUT = 0.5  # of the peaks with a truth, by compound
+HELD_OUT = 0.5  # of the peaks with a truth
 LIMIT = "0.05"
 _LOOP_STREAM = 6  # of the run's seed: what is asked at random, and what the annotator gets wrong
+_SPLIT_STREAM = 7
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,10 @@ def start_loop(dataset: Dataset, config: RunConfig) -> Loop:
     if not dataset.truth:
         raise InputError(f"{dataset.name} has no truth.csv: a simulated annotator has nothing to answer from")
     unlabelled = replace(dataset, labels={}, label_rows=dataset.label_rows.iloc[:0])
-    pool = frozenset(split_labels(unlabelled, 1.0 - HELD_OUT, config.seed).labels)
-    return Loop(unlabelled, frozenset(dataset.truth) - pool, config)
+    names = sorted(dataset.truth)
+    rng = np.random.default_rng([config.seed, _SPLIT_STREAM])
+    scored = rng.choice(names, round(HELD_OUT * len(names)), replace=False)
+    return Loop(unlabelled, frozenset(scored.tolist()), config)
 
 
 def make_refit(loop: Loop) -> Refit:

@@ -25,7 +25,7 @@ from compassign.candidates import Windows, build_candidates
 from compassign.config import SamplerConfig
 from compassign.data.bundled import DEMO_SEED, demo_config
 from compassign.data.load import build_dataset
-from compassign.data.simulate import simulate
+from compassign.data.simulate import Simulation, simulate
 from compassign.inference.native import NativeModel, compile_model
 from compassign.inference.rt_stage import run_rt_stage
 from compassign.inference.sampling import sample
@@ -65,7 +65,7 @@ class Row:
     ns_per_slot: float | None = None
 
 
-def make_problem(n_peaks: int) -> AssignmentProblem:
+def first_peaks(n_peaks: int) -> Simulation:
     """The first peaks of a medium demonstration with as many injections as it takes."""
     config = replace(demo_config("medium"), n_injections=int(np.ceil(n_peaks / 8 / PEAKS_AN_INJECTION)) + 1)
     simulation = simulate(config, np.random.default_rng(DEMO_SEED))
@@ -75,7 +75,13 @@ def make_problem(n_peaks: int) -> AssignmentProblem:
     tables["peaks"] = tables["peaks"].iloc[:n_peaks]
     kept = set(tables["peaks"]["peak_id"])
     tables["truth"] = tables["truth"][tables["truth"]["peak_id"].isin(kept)]
-    dataset = build_dataset(tables, simulation.meta, config.name)
+    return replace(simulation, tables=tables)
+
+
+def make_problem(n_peaks: int) -> AssignmentProblem:
+    """What is asked of the model about `first_peaks`."""
+    simulation = first_peaks(n_peaks)
+    dataset = build_dataset(simulation.tables, simulation.meta, demo_config("medium").name)
     predictions = run_rt_stage(dataset, SamplerConfig(quick=True), 0, SilentProgress()).predictions
     candidates = build_candidates(dataset, predictions, Windows())
     return build_problem(dataset, candidates, predictions, UNLISTED_SHARE)

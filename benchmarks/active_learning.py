@@ -1,8 +1,8 @@
 """How many labels each acquisition function saves against asking at random, on data whose truth is known.
 
-Each loop asks about 10 batches of 10 peaks, with an annotator who says the truth, and is scored on the half of the peaks
-that it never asks about. A full run takes hours; `--rows FILE` keeps what is done and goes on from there, and `--seeds`
-says how many loops there are of each function and data set.
+Each loop asks about 10 batches of 10 peaks, with an annotator who says the truth, and is scored on the half of the
+peaks that it never asks about. A full run takes hours; `--rows FILE` keeps what is done and goes on from there, and
+`--seeds` says how many loops there are of each function and data set.
 """
 
 from __future__ import annotations

@@ -34,11 +34,14 @@ FLAGS = {
     "mass_window_ppm": "--mass-window",
     "rt_window_sd": "--rt-window",
     "adducts": "--adducts",
-    "upstream_adducts": "--upstream-adducts",
+    "without": "--without",
     "alpha": "--alpha",
     "max_r_mb": "--max-r-mb",
 }
 """Configuration field -> the flag that sets it; every field has one."""
+
+
+_LISTS = ("adducts", "without")  # words separated by commas
 
 
 def _option(field: str, **more: Any) -> Any:
@@ -46,7 +49,7 @@ def _option(field: str, **more: Any) -> Any:
     owner: type[BaseModel] = SamplerConfig if field.startswith("sampler.") else RunConfig
     info = owner.model_fields[field.removeprefix("sampler.")]
     # a default that depends on other settings is part of the description
-    fixed = info.default not in (None, False) and field != "sampler.tune"
+    fixed = info.default not in (None, False, ()) and field != "sampler.tune"
     default = f" [default: {info.default}]" if fixed else ""
     return typer.Option(FLAGS[field], help=f"{info.description}{default}", show_default=False, **more)
 
@@ -83,7 +86,7 @@ class RunOptions:
     mass_window: Annotated[float | None, _option("mass_window_ppm", metavar="PPM")] = None
     rt_window: Annotated[float | None, _option("rt_window_sd", metavar="SD")] = None
     adducts: Annotated[str | None, _option("adducts", metavar="LIST")] = None
-    upstream_adducts: Annotated[Literal["use", "ignore"] | None, _option("upstream_adducts")] = None
+    without: Annotated[str | None, _option("without", metavar="LIST")] = None
     alpha: Annotated[float | None, _option("alpha", metavar="X")] = None
     max_r_mb: Annotated[int | None, _option("max_r_mb", metavar="MB")] = None
 
@@ -92,8 +95,9 @@ class RunOptions:
         values: dict[str, object] = {
             field: getattr(self, flag.removeprefix("--").replace("-", "_")) for field, flag in FLAGS.items()
         }
-        if self.adducts is not None:
-            values["adducts"] = tuple(part.strip() for part in self.adducts.split(","))
+        for field in _LISTS:
+            if isinstance(text := values[field], str):
+                values[field] = tuple(part.strip() for part in text.split(","))
         return {field: value for field, value in values.items() if value is not None and value is not False}
 
     def to_config(self) -> RunConfig:

@@ -19,6 +19,7 @@ from compassign.errors import InputError
 ModelName = Literal["generative", "softmax", "calibrated", "lookup"]
 Mode = Literal["posterior", "prior"]
 Difficulty = Literal["easy", "medium", "hard"]
+Evidence = Literal["class", "family", "known_in", "retention", "spectra", "upstream"]
 
 RECORD_NAME = "run.json"
 RECORDED_PACKAGES = ("pymc", "pytensor", "nutpie", "numba", "arviz", "numpy", "scipy", "pandas", "xarray", "rdkit")
@@ -145,10 +146,11 @@ class RunConfig(BaseModel):
         default=None,
         description="Adducts to consider, such as [M+H]+,[M+Na]+. The common ones of each polarity unless given.",
     )
-    upstream_adducts: Literal["use", "ignore"] = Field(
-        default="use",
-        description="What the column adduct of the peak table, which other programs fill, is to the main model. use: "
-        "evidence, as far as such adducts prove right in these data. ignore: nothing.",
+    without: tuple[Evidence, ...] = Field(
+        default=(),
+        description="Evidence that the main model leaves out, to see what it is worth: class (compositions), family "
+        "(ions that elute together), known_in (species in the library), retention (retention times), spectra, upstream "
+        "(adducts in the peak table).",
     )
     alpha: float = Field(
         default=0.05,
@@ -268,7 +270,7 @@ def _problems(error: ValidationError, names: Mapping[str, str]) -> list[str]:
     """One message for each setting that did not validate, under the name that the user gave it."""
     problems = []
     for detail in error.errors():
-        field = ".".join(str(part) for part in detail["loc"])
+        field = ".".join(part for part in detail["loc"] if isinstance(part, str))  # not the place in a list
         reason = detail["msg"].removeprefix("Value error, ")
         shown = "" if isinstance(detail["input"], Mapping) else f" = {detail['input']!r}"
         problems.append(f"{names.get(field, field) or RECORD_NAME}{shown}: {reason[:1].lower()}{reason[1:]}")

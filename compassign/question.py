@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from compassign.candidates import Candidates, RtPredictions, Windows, add_labelled, build_candidates
 from compassign.chemistry.composition import compositions
-from compassign.config import RunConfig
+from compassign.config import Evidence, RunConfig
 from compassign.data.annotators import Annotations
 from compassign.data.dataset import Dataset
 from compassign.isotope_peaks import IsotopePeaks, find_isotope_peaks
@@ -68,6 +70,8 @@ def ask(
     dataset : its labels are those that the fit may see.
     """
     annotations, dataset = heard(dataset, config), certain(dataset, config)
+    if "retention" in config.without:
+        predictions = replace(predictions, mean_min=np.full_like(predictions.mean_min, np.nan))
     windows = Windows(config.mass_window_ppm, config.rt_window_sd, config.adducts)
     candidates = build_candidates(dataset, predictions, windows)
     found = clamped_calibrants(dataset, candidates)
@@ -86,14 +90,13 @@ def ask(
     if not candidates.compound.size:
         progress.warn("no peak has a candidate in the library: every peak is null. Do polarity, masses and units fit?")
     problem = build_problem(labelled, candidates, predictions, config.unlisted_share)
-    if config.upstream_adducts == "ignore":
-        problem = replace(problem, upstream=None)
+    problem = _without(problem, config.without)
     if annotations.doubted:
         problem = with_said(problem, labelled, annotations)
-    if config.model == "generative" and config.mode != "prior":
+    if config.model == "generative" and config.mode != "prior" and "class" not in config.without:
         of_compounds = compositions(labelled.compounds["formula"].tolist()).to_numpy()
         problem = replace(problem, class_log_weight=class_log_weights(problem, of_compounds))
-    spectra = find_spectral_evidence(labelled, candidates)
+    spectra = None if "spectra" in config.without else find_spectral_evidence(labelled, candidates)
     if spectra is not None:
         for message in spectra.found():
             progress.info(message)
@@ -110,6 +113,16 @@ def ask(
         annotations=annotations,
         spectra=spectra,
     )
+
+
+def _without(problem: AssignmentProblem, left_out: Collection[Evidence]) -> AssignmentProblem:
+    """The problem as if some evidence had not been there; classes and spectra are added later."""
+    nothing: dict[str, Any] = {
+        "family": {"family": np.zeros_like(problem.family)},
+        "known_in": {"is_known_in": np.zeros_like(problem.is_known_in)},
+        "upstream": {"upstream": None},
+    }
+    return replace(problem, **{name: value for what in left_out for name, value in nothing.get(what, {}).items()})
 
 
 def _about(isotopes: IsotopePeaks) -> list[str]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from compassign.candidates import RtPredictions, species_names
-from compassign.config import ModelName, RunConfig, SamplerConfig
+from compassign.config import Evidence, ModelName, RunConfig, SamplerConfig
 from compassign.data.bundled import demo_dataset
 from compassign.data.dataset import Dataset
 from compassign.data.load import build_dataset
@@ -101,11 +101,31 @@ def test_a_label_outranks_a_calibrant_and_sets_are_not_known() -> None:
     assert "'p5' is labelled 'caf', which is outside its windows" in progress.warnings[0]
 
 
+def test_evidence_can_be_left_out_one_kind_at_a_time() -> None:
+    lists_species = COMPOUNDS.assign(known_in=PEAKS["species"].iloc[0])
+    data = dataset(peaks=PEAKS.assign(adduct="[M+H]+"), compounds=lists_species)
+
+    def told(without: tuple[Evidence, ...]) -> dict[Evidence, bool]:
+        config = RunConfig(without=without)
+        problem = ask(data, predicted(data), frozenset(), config, SilentProgress()).problem
+        return {
+            "class": problem.class_log_weight is not None,
+            "known_in": bool(problem.is_known_in.any()),
+            "retention": bool(np.isfinite(problem.rt_pred_min).any()),
+            "upstream": problem.upstream is not None,
+        }
+
+    everything = told(())
+    assert all(everything.values())
+    for name in everything:
+        assert told((name,)) == {**everything, name: False}
+
+
 def test_adducts_of_the_table_can_be_ignored() -> None:
     data = dataset(peaks=PEAKS.assign(adduct=["[M+H]+", "", "", "[M+Na]+", ""]))
     asked = question(data)
     assert sorted(set(asked.problem.stated_adducts.tolist())) == [0, 1, 2]
-    ignoring = RunConfig(upstream_adducts="ignore")
+    ignoring = RunConfig(without=("upstream",))
     other = ask(data, predicted(data), frozenset(), ignoring, SilentProgress())
     assert other.problem.upstream is None
     assert other.problem.compound.tolist() == asked.problem.compound.tolist()

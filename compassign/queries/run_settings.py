@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from compassign.chemistry.adducts import default_adducts, get_adduct
-from compassign.config import Mode, ModelName, RunConfig, SamplerConfig, make_config, read_record
+from compassign.config import Evidence, Mode, ModelName, RunConfig, SamplerConfig, make_config, read_record
 from compassign.data.workspace import Source
 from compassign.errors import InputError, StoreError
 from compassign.runs import RUNS, is_complete
@@ -24,9 +24,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 """Preset -> the settings of the sampler that it gives."""
 ADDUCTS = tuple(adduct.name for polarity in ("positive", "negative") for adduct in default_adducts(polarity))
+EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "mode": get_args(Mode),
-    "upstream_adducts": ("use", "ignore"),
     "sampler.backend": ("nutpie", "pymc"),
 }
 """Settings that are one of a few words."""
@@ -64,7 +64,7 @@ SETTINGS = {
         Setting("mass_window_ppm", "Mass window, ppm"),
         Setting("rt_window_sd", "Retention-time window, SDs"),
         Setting("adducts", "Adducts"),
-        Setting("upstream_adducts", "Adducts of the peak table", ("generative",)),
+        Setting("without", "Evidence left out", ("generative",)),
         Setting("unlisted_share", "Share missing from the library, 0 to 1", ("generative",)),
         Setting("alpha", "False-discovery rate, 0 to 1"),
         Setting("label_fraction", "Share of known answers given to the fit, 0 to 1"),
@@ -113,8 +113,8 @@ def configs(wish: Wish) -> list[RunConfig]:
     given = {name: value for name, value in wish.given.items() if value is not None and value != []}
     sampler = {name.removeprefix(SAMPLER): value for name, value in given.items() if name.startswith(SAMPLER)}
     settings = {name: value for name, value in given.items() if not name.startswith(SAMPLER)}
+    settings |= {name: tuple(value) for name, value in settings.items() if isinstance(value, list)}
     if "adducts" in settings:
-        settings["adducts"] = tuple(settings["adducts"])
         _check_adducts(settings["adducts"])
     where: dict[str, Any] = {"data": wish.source.folder}
     if wish.source.difficulty is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from compassign.config import SamplerConfig
-from compassign.queries.run_settings import ADDUCTS, CHOICES, SAMPLER, SETTINGS, Setting
+from compassign.queries.run_settings import ADDUCTS, CHOICES, EVIDENCE, SAMPLER, SETTINGS, Setting
 from pages.shared.text import escaped
 
 _N_COLUMNS = 2
@@ -41,6 +41,8 @@ def _ask(setting: Setting, sampler: SamplerConfig) -> Any:
             accept_new_options=True,
             placeholder="The common ones of each polarity",
         )
+    if setting.name == "without":
+        return st.multiselect(setting.label, EVIDENCE, key=key, help=about, placeholder="None")
     default = getattr(sampler, setting.name.removeprefix(SAMPLER), setting.default)
     shown = "as the dataset says" if default is None else f"{default:g}" if isinstance(default, float) else f"{default}"
     if setting.name in CHOICES:

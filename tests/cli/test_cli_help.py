@@ -55,7 +55,7 @@ def test_every_configuration_field_has_a_flag_and_its_description_in_the_help(
         assert f" {FLAGS[name]} " in shown
         assert info.description is not None
         assert squeezed(info.description) in shown
-        if info.default not in (None, False) and name != "sampler.tune":
+        if info.default not in (None, False, ()) and name != "sampler.tune":
             assert squeezed(f"{info.description} [default: {info.default}]") in shown
 
 

@@ -49,7 +49,7 @@ class Cost:
         return f"{self.minutes:.0f} min" if self.minutes < _MIN_PER_HOUR else f"{self.minutes / _MIN_PER_HOUR:.1f} h"
 
 
-# Quick runs on 2 cores. generative, lookup and what is fixed: table of benchmarks/real_data.py in docs/benchmarks.md
+# Quick runs on 2 cores. generative, lookup and what is fixed: table of benchmarks/accuracy.py in docs/benchmarks.md
 # (whole commands on 845 to 8,911 peaks). Steps of softmax, calibrated: the demonstration of 988 peaks, run once.
 MEASURED: dict[ModelName, Speed] = {
     "generative": Speed(fixed_s=24.0, per_step_s=1.1e-5),
@@ -59,7 +59,7 @@ MEASURED: dict[ModelName, Speed] = {
 }
 # Largest resident memory of the same runs (GB): a floor, and what peaks add to it.
 MEMORY_GB: dict[ModelName, float] = {"generative": 0.63, "lookup": 0.45, "softmax": 0.60, "calibrated": 0.63}
-MEMORY_GB_PER_PEAK = 1.4e-5  # 0.61 GB with 845 peaks, 0.75 GB with 8,911 (benchmarks/real_data.py)
+MEMORY_GB_PER_PEAK = 1.4e-5  # 0.61 GB with 845 peaks, 0.75 GB with 8,911 (benchmarks/accuracy.py)
 BENCHMARK = "measurements on 2 cores (docs/benchmarks.md); your first finished run of this model replaces them"
 
 

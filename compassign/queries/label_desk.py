@@ -11,7 +11,8 @@ import pandas as pd
 
 from compassign.chemistry.adducts import default_adducts
 from compassign.data.workspace import Source
-from compassign.decisions.acquisition import ACQUISITIONS, OptionDraws
+from compassign.decisions.acquisition import ACQUISITIONS, OptionDraws, compound_groups, diverse_batch
+from compassign.decisions.stopping import BATCH_SIZE
 from compassign.errors import InputError
 from compassign.label_events import Kind, LabelEvent, NewLabel, is_prelabel_hidden, last_undoable
 from compassign.queries.detail import PeakDetail
@@ -19,7 +20,7 @@ from compassign.queries.labels import Desk, answer_kind
 from compassign.queries.peaks import option_starts
 from compassign.queries.run_folder import Run
 from compassign.refits import NamedDraws, Refit
-from compassign.units import FloatArray
+from compassign.units import FloatArray, IntArray
 
 ORDERS: Mapping[str, str] = {
     "entropy": "how undecided its probabilities are (entropy, nats)",
@@ -74,6 +75,7 @@ def label_queue(
 ) -> dict[str, float]:
     """The peaks to be asked about, the best first: peak_id -> score (see ORDERS).
 
+    The first batch has peaks of different compound groups, as far as there are: one answer says much of its group.
     refit : the newest one, whose probabilities take the place of the run's. drawn : peaks of an audit that was drawn at
     the desk. Left out are peaks without candidates, calibrants, those whose answer the run was given, isotope peaks
     that have another peak's answer, and those of either audit, which are to stay a random sample. Raises InputError for
@@ -86,9 +88,18 @@ def label_queue(
     audit = [*desk.dataset.peaks["peak_id"].to_numpy()[desk.dataset.audit.peak].tolist(), *drawn]
     peaks = run.peaks
     is_open = (peaks["n_candidates"] > 0) & ~peaks["is_labelled"] & ~peaks["is_calibrant"] & (peaks["isotope_of"] == "")
-    table = pd.DataFrame({"peak_id": peaks["peak_id"], "score": score})[is_open & ~peaks["peak_id"].isin(audit)]
-    ranked = table.sort_values("score", ascending=False, kind="stable")
+    is_open &= ~peaks["peak_id"].isin(audit)
+    batch = diverse_batch(score, _compound_groups(run), is_open.to_numpy(dtype=np.bool_), BATCH_SIZE)
+    table = pd.DataFrame({"peak_id": peaks["peak_id"], "score": score})
+    later = table[is_open & ~table.index.isin(batch)].sort_values("score", ascending=False, kind="stable")
+    ranked = pd.concat([table.iloc[batch], later])
     return dict(zip(ranked["peak_id"].tolist(), ranked["score"].tolist(), strict=True))
+
+
+def _compound_groups(run: Run) -> IntArray:
+    """(n_peaks,) as `compound_groups`; every peak has one null among its candidates."""
+    compound = run.candidates["compound_id"].to_numpy()
+    return compound_groups(run.offsets - np.arange(run.offsets.size), pd.factorize(compound[compound != ""])[0])
 
 
 @lru_cache(maxsize=2)  # every key asks again, and a refit has hundreds of draws

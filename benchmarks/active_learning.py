@@ -31,7 +31,7 @@ from compassign.units import FloatArray
 
 PUBLIC_TABLES = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 PUBLIC = ("massbank_eawag", "massbank_athens")
-N_SIMULATED, FAST_SIMULATED = 8, 1
+SIMULATED = tuple(f"simulated {i}" for i in range(8))
 N_SEEDS, FAST_SEEDS = 5, 1
 N_ROUNDS, FAST_ROUNDS, BATCH_SIZE = 10, 3, 10
 N_RESAMPLED = 2000
@@ -142,12 +142,15 @@ def summarise(found: dict[str, list[Losses]], function: str) -> dict[str, float]
 def main() -> None:
     """Print the saving of each function on each data set, then one JSON object about the best."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", nargs="*", help="data sets [default: all, those of the public tables that are here]")
     parser.add_argument("--rows", type=Path, help="CSV file that keeps what is done")
     parser.add_argument("--fast", action="store_true", help="one simulated data set, one seed, 30 labels")
     parser.add_argument("--seeds", type=int, default=N_SEEDS, help="loops of each function on each data set")
     options = parser.parse_args()
-    names = [f"simulated {i}" for i in range(FAST_SIMULATED if options.fast else N_SIMULATED)]
-    names += [] if options.fast else [name for name in PUBLIC if (PUBLIC_TABLES / name).is_dir()]
+    names = options.data or ([SIMULATED[0]] if options.fast else [*SIMULATED, *PUBLIC])
+    if unknown := set(names) - {*SIMULATED, *PUBLIC}:
+        raise SystemExit(f"{sorted(unknown)}: expected some of {', '.join([*SIMULATED, *PUBLIC])}")
+    names = [name for name in names if name in SIMULATED or (PUBLIC_TABLES / name).is_dir()]
     n_seeds, n_rounds = (FAST_SEEDS, FAST_ROUNDS) if options.fast else (options.seeds, N_ROUNDS)
     cases = [Case(name, seed) for seed in range(n_seeds) for name in names]
     found: dict[str, list[Losses]] = {name: [] for name in names}

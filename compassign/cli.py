@@ -275,8 +275,8 @@ def simulate(  # noqa: PLR0913, PLR0917  # one parameter for each option
         typer.Option(
             "--acquisition",
             metavar="NAME",
-            help="What to ask about beside random, may be repeated: entropy, margin, least_confidence, "
-            "expected_false_positives, bald, epig. [default: entropy]",
+            help="What to ask about beside random, may be repeated: margin, entropy, least_confidence, "
+            "expected_false_positives, bald, epig, expected_error_reduction. [default: margin]",
         ),
     ] = None,
     oracle: Annotated[
@@ -292,7 +292,7 @@ def simulate(  # noqa: PLR0913, PLR0917  # one parameter for each option
     """Replay labelling on data whose truth is known: how much is learned from each batch of answers."""
     with _Boundary() as boundary:
         loop = importlib.import_module(_SIMULATE)
-        loops = loop.make_loops(acquisition or ["entropy"], oracle, rounds, batch, seeds)
+        loops = loop.make_loops(acquisition or [], oracle, rounds, batch, seeds)
         given = {"data": data, "difficulty": difficulty, "model": model, "seed": seed, "sampler": loop.SAMPLER}
         for line in loop.simulate_labelling(RunConfig(**given), loops, output):
             typer.echo(line)

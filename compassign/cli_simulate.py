@@ -12,6 +12,7 @@ from compassign.config import RunConfig, SamplerConfig
 from compassign.data.bundled import demo_dataset
 from compassign.data.dataset import Dataset
 from compassign.data.load import load_dataset
+from compassign.decisions.acquisition import DEFAULT_ACQUISITION
 from compassign.errors import InputError
 from compassign.eval_loop import RANDOM, LoopSettings, Round, make_refit, run_loop, start_loop
 from compassign.files import written_whole
@@ -41,7 +42,8 @@ class Loops:
 
 def make_loops(acquisitions: Sequence[str], oracle: str, n_rounds: int, batch_size: int, n_seeds: int) -> Loops:
     """Loops from the command's words, those at random among them, with which all are compared; raises InputError."""
-    loops = Loops(tuple(dict.fromkeys([RANDOM, *acquisitions])), oracle, n_rounds, batch_size, n_seeds)
+    names = dict.fromkeys([RANDOM, *(acquisitions or [DEFAULT_ACQUISITION])])
+    loops = Loops(tuple(names), oracle, n_rounds, batch_size, n_seeds)
     for name in loops.acquisitions:
         loops.settings(name)
     return loops

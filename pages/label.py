@@ -10,7 +10,7 @@ import streamlit as st
 from compassign.errors import StoreError
 from compassign.label_events import LabelEvent
 from compassign.queries.detail import PeakDetail, peak_detail
-from compassign.queries.label_desk import ORDERS, ask, blind_candidates, hidden_peaks, label_queue
+from compassign.queries.label_desk import DEFAULT_ORDER, ORDERS, ask, blind_candidates, hidden_peaks, label_queue
 from compassign.queries.labels import Desk, history, next_peak, progress
 from compassign.queries.run_folder import Run
 from compassign.refits import Refit
@@ -27,7 +27,6 @@ from pages.shared.selection import row_ids
 from pages.shared.stopping import show_stopping
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
 
-ORDER = "entropy"  # unless another is chosen
 _NAME = "as"  # of the link: who labels, so that a page that is loaded anew goes on
 N_HISTORY = 8
 _S_PER_HOUR = 3600.0
@@ -171,11 +170,11 @@ def show() -> None:
     if not who[1]:
         st.query_params[_NAME] = who[0]
     order = st.segmented_control(
-        "Ask first", list(WHY), default=ORDER, required=True, key="order_of_asking", bind="query-params"
+        "Ask first", list(WHY), default=DEFAULT_ORDER, required=True, key="order_of_asking", bind="query-params"
     )
     desk = open_run_desk(run)
-    _show_desk(run, desk, who, order or ORDER)
-    show_stopping(run, desk, ORDER if order in (None, AUDIT) else order)
+    _show_desk(run, desk, who, order or DEFAULT_ORDER)
+    show_stopping(run, desk, DEFAULT_ORDER if order in (None, AUDIT) else order)
     show_effect(run, desk, hidden_peaks(run, desk, who[0]))
     show_learning(run)
 

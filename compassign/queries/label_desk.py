@@ -11,7 +11,13 @@ import pandas as pd
 
 from compassign.chemistry.adducts import default_adducts
 from compassign.data.workspace import Source
-from compassign.decisions.acquisition import ACQUISITIONS, OptionDraws, compound_groups, diverse_batch
+from compassign.decisions.acquisition import (
+    ACQUISITIONS,
+    DEFAULT_ACQUISITION,
+    OptionDraws,
+    compound_groups,
+    diverse_batch,
+)
 from compassign.decisions.stopping import BATCH_SIZE
 from compassign.errors import InputError
 from compassign.label_events import Kind, LabelEvent, NewLabel, is_prelabel_hidden, last_undoable
@@ -23,10 +29,11 @@ from compassign.refits import NamedDraws, Refit
 from compassign.units import FloatArray, IntArray
 
 ORDERS: Mapping[str, str] = {
-    "entropy": "how undecided its probabilities are (entropy, nats)",
     "margin": "how close its two best answers are (1 = equal)",
+    "entropy": "how undecided its probabilities are (entropy, nats)",
 }
 """Why a peak is asked about -> what its score says."""
+DEFAULT_ORDER = DEFAULT_ACQUISITION
 MAX_KEYS = 9  # candidates that have a key
 MAX_FOUND = 20  # compounds that a search offers
 BLIND_COLUMNS = ("compound_id", "name", "formula", "adduct", "mz_theoretical", "ppm_error", "rt_z")

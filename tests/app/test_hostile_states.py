@@ -18,7 +18,7 @@ from test_pages import OF_LABELS, OF_RUN, assert_only_text, open_page, shown
 from compassign.config import RunConfig
 from compassign.jobs.launcher import enqueue
 from compassign.queries.export import run_files
-from compassign.queries.label_desk import label_queue, source_of
+from compassign.queries.label_desk import DEFAULT_ORDER, label_queue, source_of
 from compassign.queries.labels import open_desk
 from compassign.queries.run_folder import load_run
 from compassign.store.database import DATABASE_NAME, URL_VARIABLE
@@ -51,7 +51,7 @@ def test_hostile_names_stay_text_on_every_page(page: str, workspace: Path, hosti
 def test_hostile_names_stay_text_while_one_labels(workspace: Path, hostile_run: Path) -> None:
     run = load_run(add_run(workspace, "1-hostile", hostile_run))
     desk = open_desk(LabelStore.open(workspace), workspace, source_of(run))
-    wanted = [peak_id for peak_id in label_queue(run, desk, "entropy") if peak_id in PEAK_IDS]
+    wanted = [peak_id for peak_id in label_queue(run, desk, DEFAULT_ORDER) if peak_id in PEAK_IDS]
     app = open_page("label", **{"as": ANNOTATOR})
     for peak_id in wanted:
         desk.store.let_go(desk.key, ANNOTATOR)

@@ -243,7 +243,7 @@ def refit_from(output: Path, certain: str, problem: str = "") -> None:
 
 
 def test_the_page_says_which_numbers_it_shows_and_the_queue_follows_the_refit(refitted_output: Path) -> None:
-    app = open_page("label", **{"as": "Ada"})
+    app = open_page("label", **{"as": "Ada", "order_of_asking": "entropy"})
     assert "No answers since the run yet" in shown(app)
     first = until_visible(app, "Ada")
     press(app, "Null")

@@ -11,7 +11,7 @@ from output_folders import add_run
 from streamlit.testing.v1 import AppTest
 
 from compassign.label_events import is_prelabel_hidden
-from compassign.queries.label_desk import label_queue, source_of
+from compassign.queries.label_desk import DEFAULT_ORDER, label_queue, source_of
 from compassign.queries.labels import open_desk
 from compassign.queries.run_folder import load_run
 from compassign.store.labels import LabelStore
@@ -73,7 +73,7 @@ def test_the_mirror_follows_the_candidate() -> None:
 def test_what_was_measured_is_there_where_the_call_is_hidden(output: Path) -> None:
     run = load_run(output / "runs" / "1-measured")
     desk = open_desk(LabelStore.open(output), output, source_of(run))
-    first = next(iter(label_queue(run, desk, "entropy")))
+    first = next(iter(label_queue(run, desk, DEFAULT_ORDER)))
     who = next(name for name in map(str, range(1000)) if is_prelabel_hidden(first, name))
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30.0)
     app.query_params["as"] = who

@@ -63,7 +63,7 @@ def simulate_labelling(config: RunConfig, loops: Loops, output: Path) -> Iterato
         if missing:
             loop = start_loop(dataset, seeded)
             refit = make_refit(loop)
-            yield f"Seed {seed}: {len(loop.scored)} peaks score; nobody is asked about their compounds"
+            yield f"Seed {seed}: {len(loop.scored)} peaks score; nobody is asked about them"
         for name in missing:
             yield f"{name}\n{_HEAD}"
             rounds = []

@@ -1,9 +1,8 @@
 """How common compounds of each composition are among the peaks, learned from their masses alone.
 
 Isomers share their composition and stay as they are: masses say which formulas are there, and what structures these
-have in common says nothing of which isomer is (with structural keys as covariates, the isomers' share of the log loss
-on `plasma_rp30` rose by a half). RTs are left out on purpose (a cut): where the predictions of a class of compounds err
-together, its presence would take the blame.
+have in common need not tell which isomer is. RTs are left out on purpose (a cut): where the predictions of a class of
+compounds err together, its presence would take the blame.
 """
 
 from __future__ import annotations

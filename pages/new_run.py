@@ -176,9 +176,10 @@ def _launch(order: Order) -> None:
     refusal = launch_once(order, started)
     if refusal:
         st.session_state[_REFUSED] = refusal
-    if st.session_state.get(_REFUSED):
+    run_ids = started[order.form]
+    if st.session_state.get(_REFUSED) or not run_ids:
         st.rerun()
-    st.switch_page("pages/runs.py", query_params={"run": started[order.form][0]})
+    st.switch_page("pages/runs.py", query_params={"run": run_ids[0]})
 
 
 def _show_started() -> None:

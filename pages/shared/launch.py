@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from compassign.errors import CompAssignError
 from compassign.jobs.launcher import enqueue
 from compassign.jobs.watcher import keep_watched
 from compassign.store.runs import RunStore
+
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,20 @@ class Order:
 def launch_once(order: Order, started: dict[str, list[str]]) -> str:
     """Queue the runs of a form unless it did so before, and see that somebody computes them.
 
-    started : form -> ids of its runs; gets those of this form. Returns why not all was started ("" if it was). Nothing
-    of Streamlit is touched here, because a second click could interrupt it there.
+    started : form -> ids of its runs; gets those of this form. Returns why not all was started ("" if it was). A second
+    click runs in a thread of its own beside the first one's, so it waits until all runs of the first have ids. Nothing
+    of Streamlit is touched here, because the second click could interrupt it there.
     """
-    if order.form in started:
+    with _one_at_a_time:
+        if order.form in started:
+            return ""
+        run_ids = started[order.form] = []
+        try:
+            store = RunStore.open(order.output)
+            for config in order.configs:
+                title = f"{order.title} ({config.model})" if order.title and len(order.configs) > 1 else order.title
+                run_ids.append(enqueue(store, config, title, order.owner).id)
+            keep_watched(order.output)
+        except CompAssignError as error:
+            return str(error)
         return ""
-    run_ids = started[order.form] = []
-    try:
-        store = RunStore.open(order.output)
-        for config in order.configs:
-            title = f"{order.title} ({config.model})" if order.title and len(order.configs) > 1 else order.title
-            run_ids.append(enqueue(store, config, title, order.owner).id)
-        keep_watched(order.output)
-    except CompAssignError as error:
-        return str(error)
-    return ""

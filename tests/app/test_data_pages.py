@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import zipfile
 from pathlib import Path
 
@@ -286,6 +287,37 @@ def test_a_form_starts_its_runs_once_and_the_next_form_its_own(folder: Path) -> 
     assert [launch_once(order, started) for order in orders] == [""] * 4
     assert sorted(row.id for row in rows(folder)) == sorted([*started["first"], *started["second"]])
     assert sorted(row.title for row in rows(folder)) == ["both (lookup)", "both (lookup)", *["both (softmax)"] * 2]
+
+
+def test_a_second_click_waits_for_the_ids_of_the_runs_of_the_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def slowly(*arguments: object) -> RunRow:
+        begun.set()
+        assert may_go_on.wait(TIMEOUT_S)
+        return enqueue(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pages.shared.launch.enqueue", slowly)
+    started: dict[str, list[str]] = {}
+    order = Order("form", folder, [RunConfig(model="lookup")], "", "ada")
+    seen: list[int] = []
+
+    def click_again() -> None:
+        assert launch_once(order, started) == ""
+        seen.append(len(started["form"]))
+
+    clicks = [threading.Thread(target=launch_once, args=(order, started)), threading.Thread(target=click_again)]
+    clicks[0].start()
+    assert begun.wait(TIMEOUT_S)
+    clicks[1].start()
+    clicks[1].join(0.2)  # long enough to go ahead, if nothing stopped it
+    may_go_on.set()
+    for thread in clicks:
+        thread.join(TIMEOUT_S)
+    assert seen == [1]
+    assert len(rows(folder)) == 1
 
 
 def test_what_is_launched_is_what_the_form_says_at_the_click(folder: Path) -> None:

@@ -31,7 +31,7 @@ from compassign.inference.rt_stage import sample_rt_stage
 from compassign.oracles import Oracle
 from compassign.oracles import Question as Shown
 from compassign.pipeline import score_fit
-from compassign.posterior.assignments import compound_probabilities
+from compassign.posterior.assignments import SlotProbabilities, compound_probabilities
 from compassign.posterior.options import NULL_OPTION, Options, peak_options
 from compassign.posterior.responsibilities import mean_probabilities
 from compassign.progress import SilentProgress
@@ -60,14 +60,15 @@ class Fitted:
 
     question: Question
     fit: ModelFit
+    probabilities: SlotProbabilities
     options: Options
     draws: OptionDraws
 
     @property
     def call(self) -> IntArray:
         """(n_peaks,) library index of the called compound, or the null's, as in `Calls`."""
-        probabilities = mean_probabilities(self.fit.source)
-        return call_peaks(compound_probabilities(self.question.candidates, probabilities), probabilities.null).compound
+        compounds = compound_probabilities(self.question.candidates, self.probabilities)
+        return call_peaks(compounds, self.probabilities.null).compound
 
 
 Refit = Callable[[Answers, int], Fitted]
@@ -76,16 +77,20 @@ Refit = Callable[[Answers, int], Fitted]
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How the loop asks. acquisition : RANDOM, or a name in ACQUISITIONS. batch_size : peaks asked about in a round."""
+    """How the loop asks.
 
-    acquisition: str
+    acquisition : RANDOM, a name in ACQUISITIONS, or what scores the peaks of a fit, (n_peaks,), the best to ask about
+    highest. batch_size : peaks asked about in a round.
+    """
+
+    acquisition: str | Callable[[Fitted], FloatArray]
     oracle: Oracle
     n_rounds: int = 10
     batch_size: int = 10
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked."""
-        if self.acquisition not in {RANDOM, *ACQUISITIONS}:
+        if isinstance(self.acquisition, str) and self.acquisition not in {RANDOM, *ACQUISITIONS}:
             expected = ", ".join([RANDOM, *ACQUISITIONS])
             raise InputError(f"acquisition {self.acquisition!r}: expected one of {expected}")
         if self.n_rounds < 1 or self.batch_size < 1:
@@ -157,7 +162,7 @@ def run_loop(loop: Loop, refit: Refit, settings: LoopSettings, seed: int) -> Ite
     for number in range(1, settings.n_rounds + 1):
         started = time.perf_counter()
         problem = fitted.question.problem
-        score = _scores(settings.acquisition, fitted.draws, rng)
+        score = _scores(settings.acquisition, fitted, rng)
         is_open = _may_be_asked(fitted.question, said.asked | loop.scored)
         group = compound_groups(problem.offsets, problem.compound)
         batch = diverse_batch(score, group, is_open, settings.batch_size)
@@ -183,7 +188,8 @@ def summed(question: Question, fitted: ModelFit) -> Fitted:
     fitted = question.isotopes.spread(fitted)
     probabilities = mean_probabilities(fitted.source)
     options = peak_options(compound_probabilities(question.candidates, probabilities), probabilities.null)
-    return Fitted(question, fitted, options, option_draws(fitted.source, question.candidates.compound))
+    draws = option_draws(fitted.source, question.candidates.compound)
+    return Fitted(question, fitted, probabilities, options, draws)
 
 
 def _may_be_asked(question: Question, excluded: Set[str]) -> BoolArray:
@@ -193,8 +199,11 @@ def _may_be_asked(question: Question, excluded: Set[str]) -> BoolArray:
     return np.isin(ids, list(known)) & (np.diff(question.problem.offsets) > 0)
 
 
-def _scores(name: str, draws: OptionDraws, rng: np.random.Generator) -> FloatArray:
-    return rng.random(draws.offsets.size - 1) if name == RANDOM else ACQUISITIONS[name](draws)
+def _scores(acquisition: str | Callable[[Fitted], FloatArray], fitted: Fitted, rng: np.random.Generator) -> FloatArray:
+    if not isinstance(acquisition, str):
+        return acquisition(fitted)
+    n_peaks = fitted.draws.offsets.size - 1
+    return rng.random(n_peaks) if acquisition == RANDOM else ACQUISITIONS[acquisition](fitted.draws)
 
 
 def _answers(fitted: Fitted, batch: IntArray, oracle: Oracle, rng: np.random.Generator) -> Answers:
@@ -232,7 +241,7 @@ def _n_errors(fitted: Fitted, is_counted: BoolArray) -> int:
 
 
 def _scored(fitted: Fitted, number: int, said: _Said, mended: float | None, seconds: float) -> Round:
-    metrics = score_fit(fitted.question, mean_probabilities(fitted.fit.source), DEFAULT_ALPHA)[1]
+    metrics = score_fit(fitted.question, fitted.probabilities, DEFAULT_ALPHA)[1]
     if metrics.log_loss is None or metrics.brier is None or metrics.top1 is None:
         raise InputError("no peak with a truth is held out: the dataset has too few known compounds")
     level, is_unanswered = metrics.fdr[LIMIT], _may_be_asked(fitted.question, said.answers.keys())

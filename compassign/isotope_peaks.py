@@ -16,6 +16,7 @@ from compassign.units import BoolArray, IntArray
 
 NUCLEON_DA = (0.99, 1.01)  # what a nucleon adds: 0.996 (boron) to 1.006 (hydrogen), and the error of two m/z
 USUAL_CHARGES = (1, 2, 3)  # of ions whose charge nobody says
+MAX_GAP = 16  # peaks between two of a block that cost less than to compute two blocks
 _ION = ["isotope_group", "species", "injection", "polarity"]  # columns that peaks of one ion share
 
 
@@ -64,13 +65,14 @@ class IsotopePeaks:
         def block(peaks: slice) -> Block:
             base = self.base[peaks]
             elsewhere = np.unique(base[(base < peaks.start) | (base >= peaks.stop)])
-            runs = np.split(elsewhere, np.flatnonzero(np.diff(elsewhere) != 1) + 1) if elsewhere.size else []
-            parts = [source.block(peaks), *(source.block(slice(int(run[0]), int(run[-1]) + 1)) for run in runs)]
-            asked = np.concatenate([np.arange(peaks.start, peaks.stop), elsewhere])
+            runs = np.split(elsewhere, np.flatnonzero(np.diff(elsewhere) > MAX_GAP) + 1) if elsewhere.size else []
+            asked_for = [peaks, *(slice(int(run[0]), int(run[-1]) + 1) for run in runs)]
+            parts = [source.block(some) for some in asked_for]
+            asked = np.concatenate([np.arange(some.start, some.stop) for some in asked_for])
             at = np.where(
                 (base >= peaks.start) & (base < peaks.stop),
                 base - peaks.start,
-                base.size + np.searchsorted(elsewhere, base),
+                base.size + np.searchsorted(asked[base.size :], base),
             )
             slots = _slots_of(_offsets(np.diff(source.offsets)[asked]), at)
             return Block(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
 from compassign.config import RunConfig
@@ -18,6 +19,7 @@ from compassign.oracles import ORACLES
 from compassign.posterior.responsibilities import mean_probabilities
 from compassign.progress import SilentProgress
 from compassign.question import ask
+from compassign.units import FloatArray
 
 CONFIG = RunConfig(mode="prior", difficulty="easy", seed=3)  # answers clamp their peaks; nothing is sampled
 
@@ -54,6 +56,28 @@ def test_half_of_the_truth_scores_another_half_for_another_seed(loop: Loop, data
     assert start_loop(dataset, CONFIG).scored == loop.scored
     other = start_loop(dataset, CONFIG.model_copy(update={"seed": 4})).scored
     assert 0.2 * n < len(other & loop.scored) < 0.3 * n
+
+
+def test_a_function_of_ones_own_is_asked_for_the_peaks(loop: Loop) -> None:
+    seen: list[int] = []
+
+    def last_first(fitted: Fitted) -> FloatArray:
+        seen.append(len(fitted.question.dataset.peaks))
+        return np.arange(seen[-1], dtype=np.float64)
+
+    settings = LoopSettings(last_first, ORACLES["perfect"], 1, 5)
+    asked: list[Answers] = []
+
+    def refit(said: Answers, number: int) -> Fitted:
+        asked.append(said)
+        return without_rts(loop)(said, number)
+
+    list(run_loop(loop, refit, settings, seed=1))
+    order = {peak_id: at for at, peak_id in enumerate(loop.dataset.peaks["peak_id"])}
+    assert seen == [len(order)]
+    assert len(asked[-1]) == 5
+    open_peaks = (loop.dataset.truth or {}).keys() - loop.scored
+    assert min(order[peak_id] for peak_id in asked[-1]) > np.median([order[peak_id] for peak_id in open_peaks])
 
 
 @pytest.mark.parametrize("acquisition", ["random", "entropy", "bald"])

@@ -54,16 +54,45 @@ class Free:
 
 
 @dataclass(frozen=True)
+class Start:
+    """The initial point of a model, and of those that differ in their data and the lengths of their dimensions only.
+
+    point : PyMC's function of a seed. shared : what it may read, by name.
+    """
+
+    point: Callable[[int], Mapping[str, Any]]
+    shared: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, model: pm.Model) -> Start:
+        """Compile the initial point of a model."""
+        return cls(model._make_initial_point(), _shared_of(model))
+
+    def __call__(self, model: pm.Model) -> Mapping[str, Any]:
+        """The initial point of one of these models: name of the unconstrained variable -> its value."""
+        own = {name: variable.get_value() for name, variable in self.shared.items()}
+        try:
+            for name, variable in _shared_of(model).items():
+                self.shared[name].set_value(variable.get_value())
+            return self.point(0)
+        finally:
+            for name, variable in self.shared.items():
+                variable.set_value(own[name])
+
+
+@dataclass(frozen=True)
 class NativeModel:
     """A compiled model and its data.
 
     free : in the order of the unconstrained vector. data : name -> array, in the order of the compiled function.
-    initial : (n_dim,) where chains start, give or take the jitter. logp, expand : C functions for nutpie.
+    initial : (n_dim,) where chains start, give or take the jitter. logp, expand : C functions for nutpie. start : the
+    compiled initial point.
     """
 
     free: tuple[Free, ...]
     data: Mapping[str, Any]
     initial: FloatArray
+    start: Start
     logp: Any
     expand: Any
 
@@ -77,14 +106,14 @@ class NativeModel:
 
         Raises SamplingError where it has other variables.
         """
-        free, initial = _free_variables(model)
-        if [variable.name for variable in free] != [variable.name for variable in self.free]:
+        if [variable.name for variable in model.free_RVs] != [variable.name for variable in self.free]:
             raise SamplingError("the model has other free variables than the one that was compiled")
         known, data = _data_of(model), {}
         for name, old in self.data.items():
             if name not in known or known[name].ndim != old.ndim:
                 raise SamplingError(f"{name}: the model has no such data variable of {old.ndim} dimensions")
             data[name] = np.array(known[name], dtype=old.dtype, order="C")
+        free, initial = _free_variables(model, self.start)
         return replace(self, free=free, data=data, initial=initial)
 
     def log_density(self, position: FloatArray) -> tuple[float, FloatArray]:
@@ -143,7 +172,8 @@ def compile_model(model: pm.Model) -> NativeModel:
     The compiled code depends on the graph alone: other data, and dimensions of other lengths, find it in the cache.
     """
     values = [model.rvs_to_values[variable] for variable in model.free_RVs]
-    free, initial = _free_variables(model)
+    start = Start.of(model)
+    free, initial = _free_variables(model, start)
     # No Python error can come out of compiled code: where in the source each node was made is of no use.
     with pytensor.config.change_flags(numba__fastmath=False, traceback__limit=0):
         logp: Any = rewrite_graph(model.logp(), include=_BEFORE_GRADIENT)
@@ -152,7 +182,7 @@ def compile_model(model: pm.Model) -> NativeModel:
         data = {variable.name: np.array(variable.get_value(), order="C") for variable in function.get_shared()}
         with _one_at_a_time(free):
             c_logp = _c_logp(function.vm.jit_fn, [value.ndim for value in values], list(data.values()))
-        return NativeModel(free, data, initial, c_logp, _c_copy())
+        return NativeModel(free, data, initial, start, c_logp, _c_copy())
 
 
 @dataclass
@@ -178,12 +208,12 @@ def _one_at_a_time(free: Sequence[Free]) -> FileLock:
     return FileLock(Path(pytensor.config.base_compiledir) / f"compassign-{name}.lock")
 
 
-def _free_variables(model: pm.Model) -> tuple[tuple[Free, ...], FloatArray]:
+def _free_variables(model: pm.Model, start: Start) -> tuple[tuple[Free, ...], FloatArray]:
     """The free variables, and their initial point as one unconstrained vector."""
-    start = model.initial_point(0)
+    point = start(model)
     free, initial = [], []
     for variable in model.free_RVs:
-        transform, value = model.rvs_to_transforms[variable], start[model.rvs_to_values[variable].name]
+        transform, value = model.rvs_to_transforms[variable], point[model.rvs_to_values[variable].name]
         name = "none" if transform is None else transform.name
         if name not in _CONSTRAIN:
             raise SamplingError(f"{variable.name}: no NumPy form of the transform {name}; add it to `_CONSTRAIN`")
@@ -192,10 +222,15 @@ def _free_variables(model: pm.Model) -> tuple[tuple[Free, ...], FloatArray]:
     return tuple(free), np.concatenate(initial).astype(np.float64)
 
 
-def _data_of(model: pm.Model) -> dict[str, Any]:
-    """Values of everything that a compiled graph may read: data variables and lengths of dimensions."""
+def _shared_of(model: pm.Model) -> dict[str, Any]:
+    """Everything that a compiled graph may read, by name: data variables and lengths of dimensions."""
     variables = [*model.data_vars, *model.dim_lengths.values()]
-    return {variable.name: variable.get_value() for variable in variables if hasattr(variable, "get_value")}
+    return {variable.name: variable for variable in variables if hasattr(variable, "get_value")}
+
+
+def _data_of(model: pm.Model) -> dict[str, Any]:
+    """Values of everything that a compiled graph may read."""
+    return {name: variable.get_value() for name, variable in _shared_of(model).items()}
 
 
 def _extend_to_zero_sum(values: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from assignment_problems import random_values, tiny_problem
 from compassign.config import SamplerConfig
 from compassign.inference import fitting
 from compassign.inference.fitting import GenerativeEngine
-from compassign.inference.native import NativeModel
+from compassign.inference.native import NativeModel, Start
 from compassign.inference.sampling import Draws
 from compassign.models.generative import build_generative_model, default_terms
 from compassign.progress import SilentProgress
@@ -28,9 +28,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> GenerativeEngine:
         return ("swapped", model)
 
     monkeypatch.setattr(NativeModel, "with_model", swapped)
-    return GenerativeEngine(
-        TERMS, NativeModel((), {}, np.zeros(0), None, None), {"alpha": np.asarray(2.0)}, tiny_problem()
-    )
+    native = NativeModel((), {}, np.zeros(0), Start(lambda seed: {}, {}), None, None)
+    return GenerativeEngine(TERMS, native, {"alpha": np.asarray(2.0)}, tiny_problem())
 
 
 def draws(rng: np.random.Generator) -> Draws:

@@ -29,7 +29,7 @@ from pytensor.link.numba.linker import NumbaLinker
 
 from compassign.errors import SamplingError
 from compassign.inference import native
-from compassign.inference.native import NativeModel
+from compassign.inference.native import NativeModel, Start
 from compassign.models.generative import build_generative_model, build_reference_model
 from compassign.models.problem import AssignmentProblem
 
@@ -187,8 +187,9 @@ def test_the_graph_holds_nothing_of_the_data(terms: str, rng: np.random.Generato
 
 def uncompiled(model: pm.Model) -> NativeModel:
     """A native model without its functions."""
-    free, initial = native._free_variables(model)
-    return NativeModel(free, {}, initial, None, None)
+    start = Start.of(model)
+    free, initial = native._free_variables(model, start)
+    return NativeModel(free, {}, initial, start, None, None)
 
 
 def model_of_transforms() -> pm.Model:

@@ -19,7 +19,7 @@ from pages.shared.audit_desk import AUDIT, drawn_peaks, show_audit
 from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
 from pages.shared.effect import learn_beside, newest_refit, show_call_now, show_effect
-from pages.shared.guard import annotator, begin, recall_name
+from pages.shared.guard import annotator, ask_name, begin, recall_name
 from pages.shared.learning import show_learning
 from pages.shared.measured import show_measured
 from pages.shared.peak import CANDIDATE, show_evidence
@@ -165,7 +165,7 @@ def show() -> None:
     run, _ = choose_run("Label", "The peaks whose answer would teach most; one key answers and asks the next.")
     who = annotator()
     if not who[0]:
-        st.info("Type your name in the sidebar first: it stands beside every answer.", icon=":material/badge:")
+        ask_name("it stands beside every answer")
         return
     if not who[1]:
         st.query_params[_NAME] = who[0]

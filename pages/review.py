@@ -14,7 +14,7 @@ from compassign.queries.review import Review, answers_about, reliabilities, revi
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
-from pages.shared.guard import annotator, begin
+from pages.shared.guard import annotator, ask_name, begin
 from pages.shared.text import COLUMNS, NOTHING, complain, escaped
 
 _REFUSED = "review_refused"
@@ -64,7 +64,7 @@ def _show_disagreements(
         query_params={"run": run_id, "peak": peak_id},
     )
     if not who[0]:
-        st.info("Type your name in the sidebar to settle what others disagree about.", icon=":material/badge:")
+        ask_name("it stands beside what you settle")
         return
     st.caption("What is right? The answer that you choose counts alone, whatever else was said of the peak.")
     with st.container(horizontal=True):

@@ -15,6 +15,8 @@ _ICON = (
     '<path d="M8 28V17M16 28V4M24 28V12" stroke="#0072B2" stroke-width="4"/></svg>'
 )
 _LOCAL_NAME = "local_name"
+_NAME_IN_PAGE = "name_in_page"
+_MAX_NAME = 60  # characters
 _LOGIN_PACKAGES = ("authlib", "httpx")  # what the extra `login` installs; Streamlit signs in with them
 
 
@@ -50,7 +52,7 @@ def begin(title: str) -> None:
         st.sidebar.text_input(
             "Your name (unverified)",
             key=_LOCAL_NAME,
-            max_chars=60,
+            max_chars=_MAX_NAME,
             persist_state="session",
             help="Stands beside what you start. Nobody checks it, because there is no signing in.",
         )
@@ -104,6 +106,20 @@ def annotator() -> tuple[str, bool]:
     if _has_login():
         return str(st.user.get("email") or st.user.get("name") or ""), True
     return str(st.session_state.get(_LOCAL_NAME) or "").strip(), False
+
+
+def ask_name(why: str) -> None:
+    """Ask for a name within the page; once it is typed the field is gone, so that the next key acts.
+
+    why : what it is for, Markdown.
+    """
+    st.text_input(
+        f"Your name: {why}", key=_NAME_IN_PAGE, max_chars=_MAX_NAME, on_change=_take_name, icon=":material/badge:"
+    )
+
+
+def _take_name() -> None:
+    st.session_state[_LOCAL_NAME] = st.session_state[_NAME_IN_PAGE]
 
 
 def recall_name(name: str) -> None:

@@ -67,9 +67,13 @@ def answer_all(page: Page) -> str:
 
 
 @pytest.mark.slow  # starts two servers and a browser
-def test_twenty_answers_by_keyboard_outlive_a_killed_server(browser: Browser, labelled_output: Path) -> None:
+def test_a_name_and_twenty_answers_by_keyboard_outlive_a_killed_server(browser: Browser, labelled_output: Path) -> None:
     with browsing.serving(labelled_output) as server, browsing.window(browser) as (page, problems):
-        page.goto(f"{server.address}/label?as=Ada")
+        page.goto(f"{server.address}/label")
+        name = page.get_by_label("Your name: it stands beside every answer")
+        name.fill("Ada")
+        name.press("Enter")  # and the field is gone, so that the next key answers
+        expect(page.get_by_role("heading", name="Peak ")).to_be_visible(timeout=WAIT_MS)
         last = answer_all(page)
         assert problems == []
         os.kill(server.pid, signal.SIGKILL)

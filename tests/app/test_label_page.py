@@ -66,9 +66,10 @@ def until_visible(app: AppTest, name: str) -> str:
 
 def test_nobody_is_asked_without_a_name(labelled_output: Path) -> None:
     app = open_page("label")
-    assert "Type your name" in app.info[0].value
     assert not app.subheader
-    app.text_input(key="local_name").set_value("Ada").run()
+    app.text_input(key="name_in_page").set_value("Ada").run()
+    assert [field.key for field in app.text_input if str(field.key).startswith(("name", "local"))] == ["local_name"]
+    assert app.text_input(key="local_name").value == "Ada"
     assert app.query_params["as"] == "Ada"
     assert app.subheader
     assert_only_text(app)

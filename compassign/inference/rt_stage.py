@@ -13,13 +13,15 @@ from compassign.data.dataset import Dataset
 from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, judge
 from compassign.inference.native import NativeModel, compile_model
 from compassign.inference.sampling import sample
+from compassign.models.formula_rt import fill_in
 from compassign.models.retention import (
     build_retention_model,
     hyperparameters,
     predict,
     untrained_predictions,
 )
-from compassign.models.retention_design import build_design
+from compassign.models.retention_design import RetentionDesign, build_design
+from compassign.models.rt_alignment import Alignment
 from compassign.progress import Progress
 from compassign.units import FloatArray
 
@@ -64,16 +66,25 @@ def sample_rt_stage(
     """Predict every compound's RT in every species; compiler : for nutpie, a `WarmCompiler` where it is done often."""
     design = build_design(dataset)
     if not design.rt_min.size:
-        return RtStage(untrained_predictions(design), warnings=_untrained_warnings(dataset, design.has_own))
+        predictions = fill_in(untrained_predictions(design), dataset.compounds["formula"])
+        return RtStage(predictions, warnings=_untrained_warnings(dataset, design))
     model = build_retention_model(design)
     compiled = model if settings.backend == "pymc" else compiler(model)
     draws = sample(compiled, settings, seed, progress, "low_rank")
     verdict = judge(draws, hyperparameters(design), NO_RESPONSIBILITIES, settings, {})
-    return RtStage(predict(design, draws.flat()), draws.values, verdict)
+    return RtStage(fill_in(predict(design, draws.flat()), dataset.compounds["formula"]), draws.values, verdict)
 
 
-def _untrained_warnings(dataset: Dataset, has_own: bool) -> tuple[str, ...]:
+def _untrained_warnings(dataset: Dataset, design: RetentionDesign) -> tuple[str, ...]:
     unused = ("no calibrants: retention.csv is not used, as nothing projects it",) if len(dataset.retention) else ()
-    if has_own:
+    if not design.has_own:
+        return ("no calibrants and no rt_pred_min: retention times carry no information about compounds", *unused)
+    found = design.alignment
+    if found == Alignment():
         return ("no calibrants: the library's rt_pred_min is used as it is", *unused)
-    return ("no calibrants and no rt_pred_min: retention times carry no information about compounds", *unused)
+    aligned = (
+        "no calibrants: the library's rt_pred_min is aligned by the peaks alone, "
+        f"{found.offset_min:+.2f} min at {found.middle_min:.1f} min, stretched by {found.stretch:.2f}, "
+        f"with {found.scale:.2f} of the stated errors"
+    )
+    return (aligned, *unused)

@@ -10,6 +10,7 @@ import pandas as pd
 from compassign.chemistry.descriptors import descriptors
 from compassign.data.dataset import Dataset
 from compassign.models.projection import project
+from compassign.models.rt_alignment import Alignment, align
 from compassign.models.rt_density import rt_span_min
 from compassign.units import BoolArray, FloatArray, IntArray
 
@@ -30,7 +31,8 @@ class RetentionDesign:
     be predicted.
     rt_min, compound, species, injection : (n_calibrants,) observed RTs and indices.
     cluster_of_species : (n_species,). injection_names, species_of_injection : (n_injections,) those of the calibrants,
-    one for each species and injection. has_own : the library or other systems bring predictions.
+    one for each species and injection. has_own : the library or other systems bring predictions. alignment : of the
+    library's own, which `base_min` and `error_sd_min` have already.
     """
 
     base_min: FloatArray
@@ -48,6 +50,7 @@ class RetentionDesign:
     species_of_injection: IntArray
     span_min: float
     has_own: bool
+    alignment: Alignment
 
     @property
     def has_clusters(self) -> bool:
@@ -84,7 +87,8 @@ def build_design(dataset: Dataset) -> RetentionDesign:
     peaks, calibrants = dataset.peaks, _known_rts(dataset)
     all_rts = np.concatenate([peaks["rt_min"].to_numpy(dtype=np.float64), calibrants["rt_min"]])
     span = rt_span_min(all_rts)
-    own, stated_sd = _with_projection(dataset, calibrants, span, max(float(all_rts.max()), span))
+    alignment, own, stated_sd = _aligned(dataset, span)
+    own, stated_sd = _with_projection(dataset, calibrants, (own, stated_sd), max(float(all_rts.max()), span))
     has_own = bool(np.isfinite(own).any())
     covariates, names = _own_covariate(own, span) if has_own else _descriptor_covariates(dataset.compounds)
     error_share = ERROR_SHARE if names else NO_COVARIATE_SHARE
@@ -100,7 +104,7 @@ def build_design(dataset: Dataset) -> RetentionDesign:
     injection, injections = runs.factorize(sort=True)
     return RetentionDesign(
         base_min=np.nan_to_num(own) if has_own else np.zeros_like(own),
-        error_sd_min=np.where(np.isfinite(stated_sd) & has_own, stated_sd, error_share * span),
+        error_sd_min=np.where(np.isfinite(stated_sd), stated_sd, error_share * span),
         covariates=_on_principal_axes(covariates, compound[usable]),
         covariate_names=names,
         rt_min=calibrants["rt_min"].to_numpy(dtype=np.float64)[usable],
@@ -114,6 +118,7 @@ def build_design(dataset: Dataset) -> RetentionDesign:
         species_of_injection=np.array([index for index, _ in injections], dtype=np.int64),
         span_min=span,
         has_own=has_own,
+        alignment=alignment,
     )
 
 
@@ -127,17 +132,25 @@ def _known_rts(dataset: Dataset) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else dataset.calibrants
 
 
+def _aligned(dataset: Dataset, span_min: float) -> tuple[Alignment, FloatArray, FloatArray]:
+    """The library's predictions as the peaks have them, and their SDs: (n_compounds,) minutes, NaN without one."""
+    predicted = dataset.compounds["rt_pred_min"].to_numpy(dtype=np.float64)
+    stated = dataset.compounds["rt_pred_sd_min"].to_numpy(dtype=np.float64)
+    sd = np.where(np.isfinite(stated), stated, ERROR_SHARE * span_min)
+    found = align(dataset, predicted, sd)
+    return found, found.of(predicted), np.where(np.isfinite(predicted), found.scale * sd, np.nan)
+
+
 def _with_projection(
-    dataset: Dataset, known: pd.DataFrame, span_min: float, longest_min: float
+    dataset: Dataset, known: pd.DataFrame, library: tuple[FloatArray, FloatArray], longest_min: float
 ) -> tuple[FloatArray, FloatArray]:
-    """The library's predictions and their stated SDs, joined with those from other systems by their precision.
+    """The library's predictions and their SDs, joined with those from other systems by their precision.
 
     (n_compounds,) minutes each, NaN where there is none.
     """
-    own = dataset.compounds["rt_pred_min"].to_numpy(dtype=np.float64)
-    stated_sd = dataset.compounds["rt_pred_sd_min"].to_numpy(dtype=np.float64)
+    own, own_sd = library
     if not len(dataset.retention) or not len(known):
-        return own, stated_sd
+        return own, own_sd
     ids = pd.Index(dataset.compounds["compound_id"])
     others = dataset.retention.pivot_table("rt_min", "compound_id", "system", "median").reindex(ids)
     ours = known.groupby("compound_id")["rt_min"].median().reindex(ids)
@@ -147,12 +160,11 @@ def _with_projection(
         known_min=ours.to_numpy(dtype=np.float64),
         longest_min=longest_min,
     )
-    own_sd = np.where(np.isfinite(stated_sd), stated_sd, ERROR_SHARE * span_min)
-    weights = np.nan_to_num([np.where(np.isfinite(own), own_sd, np.inf) ** -2, found.sd_min**-2])
+    weights = np.nan_to_num([own_sd**-2, found.sd_min**-2])
     is_projected = np.isfinite(found.mean_min)
     total = np.where(is_projected, weights.sum(axis=0), 1.0)
     joined = (weights * np.nan_to_num([own, found.mean_min])).sum(axis=0) / total
-    return np.where(is_projected, joined, own), np.where(is_projected, total**-0.5, stated_sd)
+    return np.where(is_projected, joined, own), np.where(is_projected, total**-0.5, own_sd)
 
 
 def _own_covariate(own: FloatArray, span: float) -> tuple[FloatArray, tuple[str, ...]]:

@@ -41,6 +41,29 @@ def test_without_calibrants_nothing_is_sampled(
     assert stage.predictions.mean_min == pytest.approx(np.array(expected), nan_ok=True)
 
 
+def test_without_calibrants_the_peaks_align_the_predictions_and_formulas_complete_them(
+    rng: np.random.Generator,
+) -> None:
+    n = np.arange(6, 46)
+    formulas = [f"C{k}H{2 * k}O2" for k in n]
+    ours = 0.4 * n + rng.normal(0.0, 0.2, n.size)
+    mass = 14.01565 * n + 31.98983
+    compounds = pd.DataFrame({"compound_id": formulas, "name": "x", "formula": formulas, "exact_mass": mass})
+    compounds = compounds.assign(rt_pred_min=ours - 2.0, rt_pred_sd_min=0.5)
+    compounds.loc[20, ["rt_pred_min", "rt_pred_sd_min"]] = np.nan
+    peaks = pd.DataFrame({"peak_id": [f"p{k}" for k in n], "species": "s", "polarity": "positive", "intensity": 1.0})
+    peaks = peaks.assign(mz=mass + 1.00728, rt_min=0.4 * n)
+    stage = run_rt_stage(
+        build_dataset({"peaks": peaks, "compounds": compounds}, {}, "acids"), SamplerConfig(), 0, SilentProgress()
+    )
+    assert "rt_pred_min is aligned by the peaks alone, +2." in stage.warnings[0]
+    known = np.arange(n.size) != 20
+    assert stage.predictions.mean_min[0, known] == pytest.approx(ours[known], abs=0.5)
+    assert (stage.predictions.sd_min[0, known] < 0.5).all()
+    assert stage.predictions.mean_min[0, 20] == pytest.approx(ours[20], abs=2.0)
+    assert stage.predictions.sd_min[0, 20] > 1.0
+
+
 def test_other_systems_without_calibrants_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(rt_stage, "sample")
     retention = pd.DataFrame({"system": "A", "compound_id": ["C0", "C1"], "rt_min": [1.0, 2.0]})

@@ -21,7 +21,6 @@ from compassign.models.retention import (
     untrained_predictions,
 )
 from compassign.models.retention_design import RetentionDesign, build_design
-from compassign.models.rt_alignment import Alignment
 from compassign.progress import Progress
 from compassign.units import FloatArray
 
@@ -80,11 +79,13 @@ def _untrained_warnings(dataset: Dataset, design: RetentionDesign) -> tuple[str,
     if not design.has_own:
         return ("no calibrants and no rt_pred_min: retention times carry no information about compounds", *unused)
     found = design.alignment
-    if found == Alignment():
+    if not found.knots_min:
         return ("no calibrants: the library's rt_pred_min is used as it is", *unused)
+    taken = ", ".join(
+        f"{knot:.1f} as {value:.1f}" for knot, value in zip(found.knots_min, found.values_min, strict=True)
+    )
     aligned = (
-        "no calibrants: the library's rt_pred_min is aligned by the peaks alone, "
-        f"{found.offset_min:+.2f} min at {found.middle_min:.1f} min, stretched by {found.stretch:.2f}, "
-        f"with {found.scale:.2f} of the stated errors"
+        "no calibrants: the library's rt_pred_min is aligned by the peaks alone: "
+        f"{taken} min, with {found.scale:.2f} of the stated errors"
     )
     return (aligned, *unused)

@@ -32,9 +32,7 @@ def predictions(study: Dataset, rng: np.random.Generator) -> FloatArray:
     )
 
 
-@pytest.mark.parametrize(
-    ("offset", "stretch", "stated"), [(0.0, 1.0, 0.8), (3.0, 1.0, 0.8), (0.0, 0.7, 0.8), (-2.0, 1.3, 2.4)]
-)
+@pytest.mark.parametrize(("offset", "stretch", "stated"), [(0, 1, 0.8), (3, 1, 0.8), (0, 0.7, 0.8), (-2, 1.3, 2.4)])
 def test_offset_stretch_and_scale_are_found(
     study: Dataset, rng: np.random.Generator, offset: float, stretch: float, stated: float
 ) -> None:
@@ -42,9 +40,16 @@ def test_offset_stretch_and_scale_are_found(
     middle = ours.mean()
     theirs = middle + (ours - offset - middle) / stretch
     found = align(study, theirs, np.full(len(ours), stated))
-    assert found.stretch == pytest.approx(stretch, rel=0.1)
-    assert found.of(theirs) == pytest.approx(ours, abs=0.5)
-    assert found.scale * stated == pytest.approx(ERROR_MIN * stretch**0.0, rel=0.4)
+    assert np.diff(found.of(np.sort(theirs))).min() > 0.0
+    assert np.abs(found.of(theirs) - ours).mean() < 0.6 * ERROR_MIN  # of the ends, few peaks tell
+    assert found.scale * stated == pytest.approx(ERROR_MIN, rel=0.4)
+
+
+def test_a_bend_is_found(study: Dataset, rng: np.random.Generator) -> None:
+    ours = predictions(study, rng)
+    theirs = np.where(ours > 8.0, ours, 8.0 + 2.0 * (ours - 8.0))  # twice as slow before
+    found = align(study, theirs, np.full(len(ours), ERROR_MIN))
+    assert np.abs(found.of(theirs) - ours).mean() < 0.6 < np.abs(theirs - ours).mean()
 
 
 def test_few_of_many_peaks_say_the_same(
@@ -61,8 +66,7 @@ def test_few_of_many_peaks_say_the_same(
 def test_predictions_that_say_nothing_are_hardly_moved(study: Dataset, rng: np.random.Generator) -> None:
     anything = rng.permutation(predictions(study, rng))
     found = align(study, anything, np.full(len(anything), 1.0))
-    assert abs(found.offset_min) < 3.0
-    assert 0.5 < found.stretch < 2.0
+    assert np.abs(found.of(anything) - anything).mean() < 3.0
 
 
 def test_nothing_changes_without_predictions_or_candidates(study: Dataset) -> None:

@@ -53,12 +53,19 @@ class _Reader:
         self._has_header = False
         self._depth = 0
         self._feature: _Feature | None = None
+        self._is_own = True  # whether a parameter is of the feature and not of an identification in it
         self._text: list[str] = []
         self.parser: XMLParserType = ParserCreate()
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.StartDoctypeDeclHandler = self._refuse  # without one there are no entities
+
+    def finish(self) -> None:
+        """Complete the last feature; raises ExpatError where the file is cut off."""
+        self.parser.Parse(b"", True)
+        if self._feature is not None:
+            self._add(self._feature)
 
     def _refuse(self, *_: object) -> NoReturn:
         raise _HostileError
@@ -67,18 +74,13 @@ class _Reader:
         self._depth += 1
         feature = self._feature
         if feature is None:
-            if tag in ("consensusElement", "feature"):
+            if tag == "feature":
                 self._feature = _Feature(tag, self.parser.CurrentLineNumber, self._depth, attributes)
-            elif tag == "map" and len(self.maps) < _MAX_SAMPLES:
-                name = attributes.get("id", "")
-                self.maps[name] = attributes.get("name", "") or name
-        elif tag == "element":
-            if (name := attributes.get("map", "")) in self.maps:
-                feature.by_map[name] = attributes.get("it", "")
+            elif tag == "consensusXML":  # where no feature holds another, so that the next one ends the last one
+                self.parser.StartElementHandler = self._start_of_consensus
+                self.parser.EndElementHandler = None
         elif self._depth == feature.depth + 1:  # features hold features, of which only the outer ones count
-            if tag == "centroid":
-                feature.centroid = attributes
-            elif tag == "UserParam":
+            if tag == "UserParam":
                 feature.parameters[attributes.get("name", "")] = attributes.get("value", "")
             elif tag in _TEXTS:
                 self._text = [f"{tag}{attributes.get('dim', '')}"]
@@ -95,6 +97,27 @@ class _Reader:
                 self._add(feature)
                 self._feature = None
         self._depth -= 1
+
+    def _start_of_consensus(self, tag: str, attributes: dict[str, str]) -> None:
+        feature = self._feature
+        if tag == "element":
+            if feature is not None and (name := attributes.get("map", "")) in self.maps:
+                feature.by_map[name] = attributes.get("it", "")
+        elif tag == "consensusElement":
+            if feature is not None:
+                self._add(feature)
+            self._feature = _Feature(tag, self.parser.CurrentLineNumber, 0, attributes)
+            self._is_own = True
+        elif feature is None:
+            if tag == "map" and len(self.maps) < _MAX_SAMPLES:
+                name = attributes.get("id", "")
+                self.maps[name] = attributes.get("name", "") or name
+        elif tag == "centroid":
+            feature.centroid = attributes
+        elif tag == "PeptideIdentification":
+            self._is_own = False
+        elif tag == "UserParam" and self._is_own:
+            feature.parameters[attributes.get("name", "")] = attributes.get("value", "")
 
     def _add(self, feature: _Feature) -> None:
         if not self._has_header:
@@ -132,7 +155,7 @@ def openms_records(path: Path) -> Iterator[Record]:
                     raise InputError([Problem.at(place, f"found a tag of more than {_MAX_TAG_BYTES:,} bytes")])
                 yield from reader.rows
                 reader.rows.clear()
-            reader.parser.Parse(b"", True)
+            reader.finish()
             yield from reader.rows
     except ExpatError as error:
         found = f"is no complete XML ({error})"

@@ -149,8 +149,8 @@ class RunConfig(BaseModel):
     without: tuple[Evidence, ...] = Field(
         default=(),
         description="Evidence that the main model leaves out, to see what it is worth: class (compositions), family "
-        "(ions that elute together), known_in (species in the library), retention (retention times, which baselines then "
-        "lack too), spectra, upstream (adducts in the peak table).",
+        "(ions that elute together), known_in (species in the library), retention (retention times, of which baselines "
+        "then know nothing either), spectra, upstream (adducts in the peak table).",
     )
     alpha: float = Field(
         default=0.05,

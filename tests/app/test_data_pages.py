@@ -294,10 +294,10 @@ def test_a_second_click_waits_for_the_ids_of_the_runs_of_the_first(
 ) -> None:
     begun, may_go_on = threading.Event(), threading.Event()
 
-    def slowly(*arguments: object) -> RunRow:
+    def slowly(store: RunStore, config: RunConfig, title: str, owner: str) -> RunRow:
         begun.set()
         assert may_go_on.wait(TIMEOUT_S)
-        return enqueue(*arguments)  # type: ignore[arg-type]
+        return enqueue(store, config, title, owner)
 
     monkeypatch.setattr("pages.shared.launch.enqueue", slowly)
     started: dict[str, list[str]] = {}

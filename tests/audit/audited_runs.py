@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,7 +22,10 @@ from compassign.progress import SilentProgress
 
 def untrained_stage(dataset: Dataset, *rest: object) -> RtStage:
     """Take retention times as the library has them: sampling them for every fit would be most of the time here."""
-    return RtStage(untrained_predictions(build_design(dataset)))
+    own, sd = (dataset.compounds[name].to_numpy(dtype=np.float64) for name in ("rt_pred_min", "rt_pred_sd_min"))
+    design = build_design(dataset)
+    sd = np.where(np.isfinite(sd), sd, design.error_sd_min)
+    return RtStage(untrained_predictions(replace(design, base_min=np.nan_to_num(own), error_sd_min=sd)))
 
 
 def write_run(folder: Path, tables: dict[str, pd.DataFrame]) -> Path:

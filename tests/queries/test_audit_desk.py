@@ -103,8 +103,10 @@ def test_the_draw_follows_from_the_seed_and_a_larger_one_begins_alike(
     draw_audit(lookup_run, other, 20)
     small, large = (list(audit_draw(of.events())) for of in (desk, other))
     assert large[:8] == small
-    (accepted,) = lookup_run.peaks["peak_id"][lookup_run.peaks["q_value"] <= 0.05].tolist()
-    assert accepted in small  # one of seventy, but every second is of the accepted while there are any
+    accepted = lookup_run.peaks["peak_id"][lookup_run.peaks["q_value"] <= 0.05].tolist()
+    assert accepted
+    drawn = set(accepted) & set(small)
+    assert len(drawn) >= min(len(accepted), 4)  # of seventy, but every second is of the accepted while there are any
 
 
 def test_what_is_drawn_is_offered_to_nobody(desk: Desk, lookup_run: Run) -> None:

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from compassign.candidates import Candidates, RtPredictions, Windows, add_labelled, build_candidates
-from compassign.chemistry.composition import compositions
 from compassign.config import Evidence, RunConfig
 from compassign.data.annotators import Annotations
 from compassign.data.dataset import Dataset
 from compassign.isotope_peaks import IsotopePeaks, find_isotope_peaks
-from compassign.models.classes import class_log_weights
 from compassign.models.problem import AssignmentProblem, build_problem, clamped_calibrants
 from compassign.progress import Progress
 from compassign.reliabilities import certain, heard, named_in_doubt, with_said
@@ -93,9 +91,6 @@ def ask(
     problem = _without(problem, config.without)
     if annotations.doubted:
         problem = with_said(problem, labelled, annotations)
-    if config.model == "generative" and config.mode != "prior" and "class" not in config.without:
-        of_compounds = compositions(labelled.compounds["formula"].tolist()).to_numpy()
-        problem = replace(problem, class_log_weight=class_log_weights(problem, of_compounds))
     spectra = None if "spectra" in config.without else find_spectral_evidence(labelled, candidates)
     if spectra is not None:
         for message in spectra.found():
@@ -116,7 +111,7 @@ def ask(
 
 
 def _without(problem: AssignmentProblem, left_out: Collection[Evidence]) -> AssignmentProblem:
-    """The problem as if some evidence had not been there; classes and spectra are added later."""
+    """The problem as if some evidence had not been there; spectra are added later."""
     nothing: dict[str, Any] = {
         "family": {"family": np.zeros_like(problem.family)},
         "known_in": {"is_known_in": np.zeros_like(problem.is_known_in)},

@@ -27,7 +27,6 @@ from compassign.models.mixture import (
 )
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Term, Values
-from compassign.models.terms.classes import Classes
 from compassign.models.terms.family import Company
 from compassign.models.terms.mass import Mass
 from compassign.models.terms.presence import Presence
@@ -41,7 +40,7 @@ from compassign.units import FloatArray
 class GenerativeTerms:
     """The kinds of evidence of one model: weights and mass are in every model, the rest can be any number of terms.
 
-    family, upstream, classes : add to the weights of presence; None leaves one out.
+    family, upstream : add to the weights of presence; None leaves one out.
     """
 
     presence: Term
@@ -49,7 +48,6 @@ class GenerativeTerms:
     rest: tuple[Term, ...]
     family: Company | None = None
     upstream: UpstreamAdduct | None = None
-    classes: Classes | None = None
 
     @property
     def all(self) -> tuple[Term, ...]:
@@ -59,7 +57,7 @@ class GenerativeTerms:
     @property
     def of_weights(self) -> tuple[Term, ...]:
         """What adds to the weights of presence."""
-        return tuple(term for term in (self.family, self.upstream, self.classes) if term is not None)
+        return tuple(term for term in (self.family, self.upstream) if term is not None)
 
 
 def default_terms() -> GenerativeTerms:
@@ -74,7 +72,6 @@ def terms_of(problem: AssignmentProblem) -> GenerativeTerms:
         terms,
         rest=terms.rest if problem.spectra_log_ratio is None else (*terms.rest, Spectra()),
         upstream=None if problem.upstream is None else UpstreamAdduct(),
-        classes=None if problem.class_log_weight is None else Classes(),
     )
 
 

@@ -40,7 +40,6 @@ class AssignmentProblem:
     spectra_log_ratio : (n_slots,) nats, 0 where the peak or the compound has no spectrum; None without spectra.
     upstream : (n_slots,) of `compassign.chemistry.stated_adducts.Stated`; None where the table states no adduct.
     unlisted_share : lambda, the share of real compounds that the library lacks; fixed in a fit.
-    class_log_weight : (n_slots,) what composition and structure add to the log weight; None: not learned.
     """
 
     offsets: IntArray
@@ -70,7 +69,6 @@ class AssignmentProblem:
     statements: Statements = field(default_factory=no_statements)
     spectra_log_ratio: FloatArray | None = None
     upstream: IntArray | None = None
-    class_log_weight: FloatArray | None = None
 
     @property
     def stated_adducts(self) -> IntArray:

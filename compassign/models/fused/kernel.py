@@ -2,9 +2,8 @@
 
 The slots of a peak that share adduct and mass are one *ion*: isomers. Weight and mass density belong to the ion, RT
 and `known_in` to its slots, so that most of the work is done once an ion. With w, m the weight and the weighted mass
-density of an ion, v_k and q_k the factor of class and `known_in` and the evidence of its slots, e the emissions of
-the labels and t the weight of a twin, the log-likelihood of a peak is (`compassign.models.mixture` has it as a plain
-graph)
+density of an ion, v_k and q_k the `known_in` factor and the evidence of its slots, e the emissions of the labels and t
+the weight of a twin, the log-likelihood of a peak is (`compassign.models.mixture` has it as a plain graph)
 
     L = log[ e_0 (1 + t sum_ions m sum_k v_k) + sum_ions m sum_k v_k q_k e_k ] - log[ 1 + (1 + t) sum_ions w sum_k v_k ]
 
@@ -23,7 +22,7 @@ from numba import njit
 
 from compassign.models.fused.ions import fill_ions, mix
 from compassign.models.fused.mass_law import add_window_gradient, covered
-from compassign.models.fused.records import N_COPIES, N_KNOWN, NULL_EMISSION, MixtureData, MixtureParameters
+from compassign.models.fused.records import N_KNOWN, NULL_EMISSION, MixtureData, MixtureParameters
 from compassign.models.fused.said import add_reliability_gradient, apply_statements
 from compassign.models.fused.slots import add_extra_gradient, apply_extra, fill_slots, sum_slots
 from compassign.units import IntArray
@@ -72,7 +71,7 @@ def value_and_gradient(data: MixtureData, parameters: MixtureParameters) -> tupl
         if has_statements:
             apply_statements(data, parameters.reliability, start, stop, slots, peaks)
         fill_ions(data, ion, last_ion, of_group, of_kind, offset, inverse, height, ions)
-        sum_slots(ion_slots, data.ions[N_COPIES], data.ions[N_KNOWN], ion, last_ion, known - 1.0, slots, ions)
+        sum_slots(ion_slots, data.ions[N_KNOWN], ion, last_ion, known - 1.0, slots, ions)
         value += mix(data, of_species, known, inverse, twin, start, stop, slots, ions, peaks, gradient, mass_total)
         if has_statements:
             add_reliability_gradient(

@@ -28,11 +28,10 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
     known = problem.is_known_in[order].astype(np.float64)
     is_predicted = np.isfinite(problem.rt_pred_min)[order] & has_retention
     said = _statements(problem, order)
-    copies = np.ones(order.size) if problem.class_log_weight is None else np.exp(problem.class_log_weight[order])
-    n_copies, n_known = segment_sum(np.stack([copies, copies * known]), ion_slots)
+    n_known = segment_sum(known, ion_slots)
     residual = np.where(is_predicted, problem.rt_min[peak] - problem.rt_pred_min[order], 0.0)
     variance = np.where(is_predicted, problem.rt_pred_sd_min[order] ** 2, 1.0)
-    gain = np.where(is_predicted, copies * _RT_CONSTANT * np.exp(-problem.log_rt_density[peak]), 0.0)
+    gain = np.where(is_predicted, _RT_CONSTANT * np.exp(-problem.log_rt_density[peak]), 0.0)
     data = MixtureData(
         peak_ions=peak_ions,
         ion_slots=ion_slots,
@@ -42,8 +41,8 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
         peak_species=_of_peaks(problem, problem.species).astype(np.uint32),
         ion_group=problem.groups_in_play[1][first].astype(np.uint32),
         ion_kind=_ion_kind(problem)[first].astype(np.uint32),
-        ions=np.stack([problem.ppm_error[first], n_copies, n_known]),
-        slots=np.stack([residual, variance, gain, np.where(is_predicted, 0.0, copies), known]),
+        ions=np.stack([problem.ppm_error[first], n_known]),
+        slots=np.stack([residual, variance, gain, ~is_predicted, known]),
         peak_statements=np.searchsorted(said.peak, np.arange(problem.n_peaks + 1)).astype(np.int64),
         statement_annotator=said.annotator.astype(np.uint32),
         statements=np.stack([said.names_null, said.odds]),

@@ -76,7 +76,6 @@ def apply_extra(extra: FloatArray, slots: FloatArray) -> None:
 @njit(error_model="numpy")
 def sum_slots(
     ion_slots: IntArray,
-    n_copies: FloatArray,
     n_known: FloatArray,
     start: int,
     stop: int,
@@ -96,7 +95,7 @@ def sum_slots(
             of_variance += by_variance[k]
             k += 1
         ions[EVIDENCE_SUM, ion], ions[DRIFT_SUM, ion], ions[VARIANCE_SUM, ion] = total, of_drift, of_variance
-        ions[COPIES, ion] = n_copies[start + ion] + excess * n_known[start + ion]
+        ions[COPIES, ion] = n + excess * n_known[start + ion]
 
 
 @njit(error_model="numpy")

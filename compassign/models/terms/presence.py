@@ -49,7 +49,7 @@ class Presence:
         effects = {
             "species": alpha + pt.zeros(1),  # for any number of species
             "group": scale ** (1.0 - centring) * (group_z - centring * alpha),
-            "adduct": pm.Data("adduct_log_weight", adduct_prior(problem)),
+            "adduct": pm.Data("adduct_log_weight", _adduct_prior(problem)),
             "known_in": pt.zeros(()),
         }
         if len(problem.species_names) > 1:
@@ -96,7 +96,7 @@ class Presence:
         groups, group = np.unique(problem.groups_in_play[1][slots], return_inverse=True)  # few of all
         alpha, centring = values["alpha"][:, None], _group_centring(problem, groups)
         effect = values["group_sd"][:, None] ** (1.0 - centring) * (values["group_z"][:, groups] - centring * alpha)
-        eta = alpha + adduct_prior(problem)[adduct] + effect[:, group]
+        eta = alpha + _adduct_prior(problem)[adduct] + effect[:, group]
         if "adduct_z" in values:
             centring, basis = _adduct_contrasts(problem)
             effect = (values["adduct_sd"][:, None] ** (1.0 - centring) * values["adduct_z"]) @ basis.T
@@ -112,7 +112,7 @@ class Presence:
         return tuple(name for name in self.location(problem) if name != "group_z")
 
 
-def adduct_prior(problem: AssignmentProblem) -> FloatArray:
+def _adduct_prior(problem: AssignmentProblem) -> FloatArray:
     """(n_adducts,) log weight against the main ion."""
     return np.where(_is_main(problem), 0.0, MINOR_ADDUCT_LOG_WEIGHT)
 
@@ -157,7 +157,7 @@ def _reference_adduct(problem: AssignmentProblem) -> int:
 
 def _expected(problem: AssignmentProblem) -> FloatArray:
     """(n_adducts,) how much a candidate counts as each adduct: as far as that is expected before any data."""
-    return np.exp(adduct_prior(problem))
+    return np.exp(_adduct_prior(problem))
 
 
 def _is_main(problem: AssignmentProblem) -> BoolArray:

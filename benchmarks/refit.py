@@ -17,7 +17,7 @@ from sampler import make_problem
 
 from compassign.config import SamplerConfig
 from compassign.inference.fitting import GenerativeEngine, compile_generative
-from compassign.models.generative import default_terms
+from compassign.models.generative import terms_of
 from compassign.models.problem import AssignmentProblem
 from compassign.posterior.assignments import SlotProbabilities
 from compassign.posterior.responsibilities import mean_probabilities
@@ -55,7 +55,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     problem = make_problem(N_PEAKS)
     started = time.perf_counter()
-    engine = compile_generative(problem, default_terms(), seed=0)
+    engine = compile_generative(problem, terms_of(problem), seed=0)
     print(f"compile {time.perf_counter() - started:5.1f} s", flush=True)
     seconds, probabilities = refit(engine, problem, 0)
     print(f"fit     {seconds:5.1f} s", flush=True)

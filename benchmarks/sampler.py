@@ -32,8 +32,8 @@ from compassign.inference.sampling import sample
 from compassign.models.generative import (
     build_generative_model,
     build_reference_model,
-    default_terms,
     hyperparameters,
+    terms_of,
 )
 from compassign.models.problem import AssignmentProblem, build_problem
 from compassign.progress import SilentProgress
@@ -95,7 +95,7 @@ def cpu_s() -> float:
 
 def by_pymc(problem: AssignmentProblem) -> tuple[float, float, Mapping[str, FloatArray], float | None]:
     """PyMC's sampler on the plain graph; its compilation is that of `logp_dlogp_function`."""
-    model = build_reference_model(problem, default_terms())
+    model = build_reference_model(problem, terms_of(problem))
     started = cpu_s()
     with model:
         model.logp_dlogp_function(ravel_inputs=True)
@@ -119,7 +119,7 @@ def by_pymc(problem: AssignmentProblem) -> tuple[float, float, Mapping[str, Floa
 def by_nutpie(problem: AssignmentProblem) -> tuple[float, float, Mapping[str, FloatArray], float | None]:
     """Run nutpie on the plain graph, compiled by itself with numba."""
     started = cpu_s()
-    compiled = nutpie.compile_pymc_model(build_reference_model(problem, default_terms()))
+    compiled = nutpie.compile_pymc_model(build_reference_model(problem, terms_of(problem)))
     ready = cpu_s()
     tree = nutpie.sample(
         compiled,
@@ -140,7 +140,7 @@ def by_nutpie(problem: AssignmentProblem) -> tuple[float, float, Mapping[str, Fl
 def by_fused(problem: AssignmentProblem) -> tuple[float, float, Mapping[str, FloatArray], float | None]:
     """Ours."""
     started = cpu_s()
-    native = compile_model(build_generative_model(problem, default_terms()))
+    native = compile_model(build_generative_model(problem, terms_of(problem)))
     ready = cpu_s()
     settings = SamplerConfig(draws=DRAWS, tune=DRAWS, chains=CHAINS, target_accept=TARGET_ACCEPT)
     draws = sample(native, settings, 1, SilentProgress())
@@ -170,7 +170,7 @@ def measure(way: str, n_peaks: int) -> Row:
     """One row, in the process that calls it."""
     problem = make_problem(n_peaks)
     compile_s, sampling_s, values, timed = WAYS[way](problem)
-    names = hyperparameters(problem, default_terms())
+    names = hyperparameters(problem, terms_of(problem))
     scalars = [column for name in names for column in _columns(values[name])]
     ess = min(float(array_stats.ess(column, method="bulk")) for column in scalars)
     return Row(

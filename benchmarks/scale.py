@@ -21,7 +21,7 @@ from compassign.inference.fitting import generative_source
 from compassign.models.fused.kernel import value_and_gradient
 from compassign.models.fused.layout import lay_out
 from compassign.models.fused.records import MixtureParameters
-from compassign.models.generative import default_terms, prior_location
+from compassign.models.generative import prior_location, terms_of
 from compassign.models.problem import AssignmentProblem
 from compassign.posterior.joint import JointSampler, Sinks
 from compassign.posterior.responsibilities import summarise
@@ -123,7 +123,7 @@ def gradient_s(problem: AssignmentProblem, rng: np.random.Generator) -> float:
 def draw_values(problem: AssignmentProblem, n_draws: int, rng: np.random.Generator) -> dict[str, FloatArray]:
     """Draw from around the prior's location, as a posterior of every free variable."""
     values = {}
-    for name, centre in prior_location(problem, default_terms()).items():
+    for name, centre in prior_location(problem, terms_of(problem)).items():
         noise = rng.normal(0.0, 0.05, (n_draws, *centre.shape[1:]))
         values[name] = centre * np.exp(noise) if "_sd" in name or name == "rt_noise_min" else centre + noise
     return values
@@ -137,7 +137,7 @@ def summarise_large(n_peaks: int, n_draws: int) -> dict[str, float]:
     rng = np.random.default_rng(SEED)
     problem = draw_problem(n_peaks, rng)
     values = draw_values(problem, n_draws, rng)
-    source = generative_source(problem, default_terms(), values, (N_CHAINS, n_draws // N_CHAINS))
+    source = generative_source(problem, terms_of(problem), values, (N_CHAINS, n_draws // N_CHAINS))
     peak_ids = np.array([f"P{index:06d}" for index in range(n_peaks)], dtype=np.str_)
     layout = TraceLayout(
         variable="r",

@@ -114,6 +114,7 @@ def _without(problem: AssignmentProblem, left_out: Collection[Evidence]) -> Assi
     """The problem as if some evidence had not been there; spectra are added later."""
     nothing: dict[str, Any] = {
         "family": {"family": np.zeros_like(problem.family)},
+        "intensity": {"levels": None},
         "known_in": {"is_known_in": np.zeros_like(problem.is_known_in)},
         "upstream": {"upstream": None},
     }

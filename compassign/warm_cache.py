@@ -16,7 +16,7 @@ from compassign.candidates import RtPredictions, Windows, build_candidates
 from compassign.data.bundled import demo_dataset
 from compassign.data.dataset import Dataset
 from compassign.inference.native import compile_model
-from compassign.models.generative import build_generative_model, default_terms
+from compassign.models.generative import build_generative_model, terms_of
 from compassign.models.problem import AssignmentProblem, build_problem
 from compassign.models.retention import build_retention_model
 from compassign.models.retention_design import build_design
@@ -32,15 +32,19 @@ def warm(stages: Sequence[str]) -> None:
     """Compile some of `STAGES` into the cache and mark it as filled."""
     dataset = replace(demo_dataset("medium"), labels={})
     if "mixture" in stages:
-        compile_model(build_generative_model(_problem(dataset), default_terms()))
+        _compile(_problem(dataset))
     if "retention" in stages:
         for clusters in (dataset.species_clusters, dict.fromkeys(dataset.species_clusters, "all")):
             compile_model(build_retention_model(build_design(replace(dataset, species_clusters=clusters))))
     if "annotators" in stages:
-        compile_model(build_generative_model(_with_annotators(_problem(dataset)), default_terms()))
+        _compile(_with_annotators(_problem(dataset)))
     path = marker()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
+
+
+def _compile(problem: AssignmentProblem) -> None:
+    compile_model(build_generative_model(problem, terms_of(problem)))
 
 
 def _problem(dataset: Dataset) -> AssignmentProblem:

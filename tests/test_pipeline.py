@@ -103,12 +103,14 @@ def test_a_label_outranks_a_calibrant_and_sets_are_not_known() -> None:
 
 def test_evidence_can_be_left_out_one_kind_at_a_time() -> None:
     lists_species = COMPOUNDS.assign(known_in=PEAKS["species"].iloc[0])
-    data = dataset(peaks=PEAKS.assign(adduct="[M+H]+"), compounds=lists_species)
+    stated = PEAKS.assign(adduct="[M+H]+", intensity=1000.0 * np.arange(1, len(PEAKS) + 1))
+    data = dataset(peaks=stated, compounds=lists_species)
 
     def told(without: tuple[Evidence, ...]) -> dict[Evidence, bool]:
         config = RunConfig(without=without)
         problem = ask(data, predicted(data), frozenset(), config, SilentProgress()).problem
         return {
+            "intensity": problem.levels is not None,
             "known_in": bool(problem.is_known_in.any()),
             "retention": bool(np.isfinite(problem.rt_pred_min).any()),
             "upstream": problem.upstream is not None,

@@ -13,6 +13,7 @@ from compassign.chemistry.adducts import get_adduct
 from compassign.chemistry.families import find_families
 from compassign.chemistry.stated_adducts import compare_adducts
 from compassign.data.dataset import Dataset
+from compassign.models.intensity_levels import MIDDLE, intensity_levels
 from compassign.models.rt_density import log_rt_density
 from compassign.models.statements import Statements, no_statements
 from compassign.units import BoolArray, FloatArray, IntArray
@@ -39,6 +40,7 @@ class AssignmentProblem:
     (n_peaks,). statements : what was said by annotators who may be wrong, apart from those labels.
     spectra_log_ratio : (n_slots,) nats, 0 where the peak or the compound has no spectrum; None without spectra.
     upstream : (n_slots,) of `compassign.chemistry.stated_adducts.Stated`; None where the table states no adduct.
+    levels : (n_slots,) of `compassign.models.intensity_levels`; None where no intensity is known or all are equal.
     unlisted_share : lambda, the share of real compounds that the library lacks; fixed in a fit.
     """
 
@@ -69,11 +71,17 @@ class AssignmentProblem:
     statements: Statements = field(default_factory=no_statements)
     spectra_log_ratio: FloatArray | None = None
     upstream: IntArray | None = None
+    levels: IntArray | None = None
 
     @property
     def stated_adducts(self) -> IntArray:
         """(n_slots,) of `Stated`, NOTHING throughout where the table states no adduct."""
         return np.zeros(self.n_slots, dtype=np.int64) if self.upstream is None else self.upstream
+
+    @property
+    def intensity_levels(self) -> IntArray:
+        """(n_slots,) levels of the peaks' intensities, MIDDLE throughout where there are none."""
+        return np.full(self.n_slots, MIDDLE) if self.levels is None else self.levels
 
     @cached_property
     def groups_in_play(self) -> tuple[IntArray, IntArray]:
@@ -148,6 +156,7 @@ def build_problem(
         species_names=species_names,
         injection_names=injection_names,
         upstream=_upstream(peaks["adduct"], candidates),
+        levels=_levels(dataset, slot_peak, injection),
     )
 
 
@@ -156,6 +165,12 @@ def _upstream(stated: pd.Series[str], candidates: Candidates) -> IntArray | None
     if (stated == "").all():
         return None
     return compare_adducts(stated.tolist(), candidates.adduct_names)[peak_of_slot(candidates), candidates.adduct]
+
+
+def _levels(dataset: Dataset, slot_peak: IntArray, injection: IntArray) -> IntArray | None:
+    """(n_slots,) levels of the peaks' intensities; None where all are the same."""
+    levels = intensity_levels(dataset.peaks["intensity"].to_numpy(dtype=np.float64), injection)
+    return None if (levels == MIDDLE).all() else levels[slot_peak]
 
 
 def _families(dataset: Dataset, candidates: Candidates, injection: IntArray) -> IntArray:

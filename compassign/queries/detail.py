@@ -21,6 +21,7 @@ EXPLANATIONS: Mapping[str, str] = {
     "presence": "How common the composition, adduct and species are among the peaks, against the background.",
     "family": "Whether other ions of the same mass elute with the peak, or speak for another ion.",
     "upstream": "Whether the adduct in the peak table is this one, as far as such adducts prove right in these data.",
+    "intensity": "How often peaks as intense as this one, among those of the injection, are such an ion of a compound.",
     "mass": "How well the mass fits, after the injection's own offset and spread, against any mass in the window.",
     "retention": "How well the retention time fits the prediction, against any peak of the injection.",
     "spectra": "How alike the fragment spectrum is to the compound's, against spectra of other compounds of this mass.",

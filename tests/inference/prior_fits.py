@@ -10,7 +10,7 @@ from prior_peaks import Replication, World, draw_replication
 
 from compassign.config import SamplerConfig
 from compassign.inference.fitting import GenerativeEngine, ModelFit, compile_generative
-from compassign.models.generative import default_terms
+from compassign.models.generative import terms_of
 from compassign.progress import SilentProgress
 
 
@@ -30,4 +30,4 @@ def fitted_replications(
 @cache
 def _engine(n_groups: int) -> GenerativeEngine:
     problem = draw_replication(np.random.default_rng(0), World(n_groups=n_groups)).problem
-    return compile_generative(problem, default_terms(), seed=0)
+    return compile_generative(problem, terms_of(problem), seed=0)

@@ -14,8 +14,9 @@ import numpy as np
 from scipy import stats
 
 from compassign.chemistry.families import Family
+from compassign.models.intensity_levels import LEVEL_SCORES, N_LEVELS
 from compassign.models.problem import AssignmentProblem
-from compassign.models.terms import family, mass, presence, retention
+from compassign.models.terms import family, intensity, mass, presence, retention
 from compassign.models.terms.presence import centring, zero_sum_basis
 from compassign.units import BoolArray, FloatArray, IntArray
 
@@ -73,8 +74,8 @@ class Replication:
 class _Design:
     """What does not depend on parameters; the slots of a peak are all compounds of its mass region.
 
-    offsets : (n_peaks + 1,). injection, species, adduct, family : (n_peaks,). peak, compound, group, is_known_in :
-    (n_slots,). centre_ppm : (n_slots,) of the group within the region. rt_pred_min, rt_pred_sd_min : (n_slots,).
+    offsets : (n_peaks + 1,). injection, species, adduct, family, level : (n_peaks,). peak, compound, group,
+    is_known_in : (n_slots,). centre_ppm : (n_slots,) of the group within the region. rt_pred_min, rt_pred_sd_min : (n_slots,).
     """
 
     offsets: IntArray
@@ -82,6 +83,7 @@ class _Design:
     species: IntArray
     adduct: IntArray
     family: IntArray
+    level: IntArray
     peak: IntArray
     compound: IntArray
     group: IntArray
@@ -141,6 +143,7 @@ def draw_parameters(rng: np.random.Generator, weight: FloatArray, n_groups: int)
         "species_sd": species_sd,
         "species_effect": _sum_to_zero(rng.normal(0.0, species_sd, N_SPECIES)),
         "family_effect": rng.normal(list(family.MEAN.values()), family.SD),
+        "intensity_slope": rng.normal(0.0, intensity.SLOPE_SD, len(intensity.IONS)),
         "known_in_effect": rng.normal(presence.KNOWN_IN_MEAN, presence.KNOWN_IN_SD),
         "mass_offset_mean_ppm": offset_mean,
         "mass_offset_sd_ppm": offset_sd,
@@ -197,6 +200,7 @@ def _draw_design(rng: np.random.Generator, world: World) -> _Design:
         species=species,
         adduct=adduct,
         family=rng.permutation(np.arange(n_peaks) % len(Family)),
+        level=rng.permutation(np.arange(n_peaks) % N_LEVELS),
         peak=peak,
         compound=compound,
         group=group,
@@ -218,6 +222,7 @@ def _log_weight(truth: dict[str, FloatArray], design: _Design) -> FloatArray:
     adduct, species = design.adduct[design.peak], design.species[design.peak]
     eta = truth["alpha"] + truth["group_effect"][design.group] + ADDUCT_LOG_WEIGHT[adduct]
     eta = eta + np.append(0.0, truth["family_effect"])[design.family[design.peak]]
+    eta = eta + truth["intensity_slope"][np.minimum(adduct, 1)] * LEVEL_SCORES[design.level[design.peak]]
     eta = eta + truth["adduct_effect"][adduct] + truth["species_effect"][species]
     return np.asarray(eta + truth["known_in_effect"] * design.is_known_in)
 
@@ -274,4 +279,5 @@ def _problem(design: _Design, place_ppm: FloatArray, rt_min: FloatArray) -> Assi
         adduct_names=("[M+H]+", "[M+Na]+", "[M+K]+"),
         species_names=("kidney", "liver", "plasma"),
         injection_names=("1 positive", "2 positive", "3 positive", "4 positive"),
+        levels=design.level[peak],
     )

@@ -15,7 +15,7 @@ from prior_peaks import Replication, World
 from scipy import stats
 
 from compassign.config import SamplerConfig
-from compassign.models.generative import default_terms, hyperparameters, peak_posterior, term_evidence
+from compassign.models.generative import hyperparameters, peak_posterior, term_evidence, terms_of
 from compassign.models.problem import AssignmentProblem
 from compassign.units import FloatArray, IntArray
 
@@ -78,7 +78,7 @@ def _compare(
 def _parameters(problem: AssignmentProblem, values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """Every scalar of the hyperparameters: name -> (n_draws,)."""
     columns = {}
-    for name in hyperparameters(problem, default_terms()):
+    for name in hyperparameters(problem, terms_of(problem)):
         value = values[name]
         if value.ndim == 1:
             columns[name] = value
@@ -92,8 +92,8 @@ def _of_data(
 ) -> dict[str, FloatArray]:
     """Functions of parameters and data: name -> (n_draws,); the truth's own count of nulls is what was drawn."""
     problem, everything = replication.problem, slice(0, replication.problem.n_peaks)
-    evidence = term_evidence(problem, default_terms(), values, everything)
-    found = peak_posterior(problem, default_terms(), evidence, everything)
+    evidence = term_evidence(problem, terms_of(problem), values, everything)
+    found = peak_posterior(problem, terms_of(problem), evidence, everything)
     null = found.background + found.unlisted
     n_null = (rng.random(null.shape) < null).sum(axis=1).astype(np.float64)
     n_null[0] = replication.is_null.sum()

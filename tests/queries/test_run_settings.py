@@ -55,7 +55,7 @@ def test_presets_are_those_of_the_command_line() -> None:
         ({"mass_window_ppm": 0.0}, "Mass window, ppm = 0.0"),
         ({"adducts": ["[M+Xx]+"]}, "Adducts: "),
         ({"adducts": ["<b>"]}, "Adducts: "),
-        ({"without": ["mass"]}, "Evidence left out = 'mass': input should be 'family', 'known_in'"),
+        ({"without": ["mass"]}, "Evidence left out = 'mass': input should be 'family', 'intensity'"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_as_on_the_form(given: dict[str, Any], message: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from compassign.chemistry.families import Family
 from compassign.chemistry.stated_adducts import Stated
 from compassign.models.fused.records import MixtureData
+from compassign.models.intensity_levels import N_LEVELS
 from compassign.models.mixture import segment_sum, twin_weight
 from compassign.models.problem import AssignmentProblem
 from compassign.units import BoolArray, FloatArray, IntArray
@@ -55,9 +56,9 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
 
 
 def _ion_kind(problem: AssignmentProblem) -> IntArray:
-    """(n_slots,) what has an effect of its own: the adduct, its family, and what the peak table says of it."""
+    """(n_slots,) what has an effect of its own: adduct, family, what the peak table says of it, and its intensity."""
     of_family = problem.adduct * len(Family) + problem.family
-    return of_family * len(Stated) + problem.stated_adducts
+    return (of_family * len(Stated) + problem.stated_adducts) * N_LEVELS + problem.intensity_levels
 
 
 def _ions(problem: AssignmentProblem) -> tuple[IntArray, IntArray, IntArray]:

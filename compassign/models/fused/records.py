@@ -20,7 +20,7 @@ class MixtureData(NamedTuple):
 
     peak_ions (n_peaks + 1,), ion_slots (n_ions + 1,) : ragged offsets. *_injection : of each peak, ion and slot.
     peak_species, ion_group, ion_kind : indices into the log effects whose sum is the log weight; the kind of an ion is
-    its adduct, its family and what the peak table says of it together.
+    its adduct, its family, what the peak table says of it and its intensity together.
     ions (2, n_ions) : mass error in ppm; number of slots that are known in the species.
     slots (5, n_slots) : observed minus predicted RT in minutes; variance of the prediction; 12 / RT density of the
     injection, or 0 without a prediction; 1 without a prediction, else 0; 1 if known in the species, else 0.

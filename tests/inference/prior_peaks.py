@@ -75,7 +75,8 @@ class _Design:
     """What does not depend on parameters; the slots of a peak are all compounds of its mass region.
 
     offsets : (n_peaks + 1,). injection, species, adduct, family, level : (n_peaks,). peak, compound, group,
-    is_known_in : (n_slots,). centre_ppm : (n_slots,) of the group within the region. rt_pred_min, rt_pred_sd_min : (n_slots,).
+    is_known_in : (n_slots,). centre_ppm : (n_slots,) of the group within the region. rt_pred_min, rt_pred_sd_min :
+    (n_slots,).
     """
 
     offsets: IntArray
@@ -128,7 +129,8 @@ def draw_parameters(rng: np.random.Generator, weight: FloatArray, n_groups: int)
     weight : (N_ADDUCTS,) of the adducts, with which the effects of adducts sum to zero.
     """
     axis = weight / np.linalg.norm(weight)
-    group_sd, adduct_sd, species_sd = np.exp(rng.normal(np.log(presence.EFFECT_SD), presence.POOL_WIDTH, 3))
+    typical_sd = [presence.EFFECT_SD, presence.ADDUCT_SD, presence.EFFECT_SD]
+    group_sd, adduct_sd, species_sd = np.exp(rng.normal(np.log(typical_sd), presence.POOL_WIDTH))
     offset_mean = rng.normal(0.0, mass.OFFSET_SD_PPM)
     offset_sd = rng.lognormal(np.log(mass.POOL_OFFSET_PPM), mass.POOL_WIDTH)
     log_scale_mean = rng.normal(mass.LOG_SCALE_MEAN, mass.LOG_SCALE_SD)

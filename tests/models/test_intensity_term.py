@@ -25,7 +25,9 @@ def with_levels(problem: AssignmentProblem, of_peaks: IntArray) -> AssignmentPro
     return replace(problem, levels=of_peaks[problem.peak_of_slot])
 
 
-def posterior_of(problem: AssignmentProblem, slope: tuple[float, float] | None = None, **others: float) -> PeakPosterior:
+def posterior_of(
+    problem: AssignmentProblem, slope: tuple[float, float] | None = None, **others: float
+) -> PeakPosterior:
     terms, peaks = terms_of(problem), slice(0, problem.n_peaks)
     values: Values = prior_location(problem, terms)
     if slope is not None:

@@ -19,7 +19,8 @@ from compassign.units import BoolArray, FloatArray, IntArray
 
 ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
 MINOR_ADDUCT_LOG_WEIGHT = -1.5  # most compounds are seen first as their (de)protonated ion
-EFFECT_SD = 1.0  # typical pooled SD: a factor of e between two species, groups or adducts
+EFFECT_SD = 1.0  # typical pooled SD: a factor of e between two species or groups
+ADDUCT_SD = 3.0  # the same between adducts: some are as common as the main ion, others hardly ever seen
 POOL_WIDTH = 0.5  # log-normal, so that the pooled SDs stay off zero, where effects form a funnel
 KNOWN_IN_MEAN, KNOWN_IN_SD = 1.0, 1.0  # listed for the species: e times as likely, to be learned
 MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
@@ -57,7 +58,7 @@ class Presence:
             effects["species"] += pm.ZeroSumNormal("species_effect", sigma=spread, dims="species")
         if len(problem.adduct_names) > 1:
             add_dimension("adduct_contrast", _contrast_names(problem))
-            spread = pm.LogNormal("adduct_sd", np.log(EFFECT_SD), POOL_WIDTH)
+            spread = pm.LogNormal("adduct_sd", np.log(ADDUCT_SD), POOL_WIDTH)
             centring, basis = _adduct_contrasts(problem)
             centring = pm.Data("adduct_centring", centring)
             adduct_z = pm.Normal("adduct_z", 0.0, spread**centring, dims="adduct_contrast")
@@ -83,7 +84,7 @@ class Presence:
             "group_z": _group_centring(problem) * ALPHA_MEAN,
         }
         if len(problem.adduct_names) > 1:
-            values |= {"adduct_sd": np.asarray(EFFECT_SD), "adduct_z": np.zeros(len(problem.adduct_names) - 1)}
+            values |= {"adduct_sd": np.asarray(ADDUCT_SD), "adduct_z": np.zeros(len(problem.adduct_names) - 1)}
         if len(problem.species_names) > 1:
             values |= {"species_sd": np.asarray(EFFECT_SD), "species_effect": np.zeros(len(problem.species_names))}
         if problem.is_known_in.any():

@@ -149,8 +149,8 @@ class RunConfig(BaseModel):
     without: tuple[Evidence, ...] = Field(
         default=(),
         description="Evidence that the main model leaves out, to see what it is worth: family (ions that elute "
-        "together), intensity, known_in (species in the library), retention (retention times, of which baselines then "
-        "know nothing either), spectra, upstream (adducts in the peak table).",
+        "together), intensity (how precise a mass is), known_in (species in the library), retention (retention times, "
+        "of which baselines then know nothing either), spectra, upstream (adducts in the peak table).",
     )
     alpha: float = Field(
         default=0.05,

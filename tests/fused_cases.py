@@ -19,7 +19,6 @@ from compassign.models.problem import AssignmentProblem
 from compassign.models.statements import Statement
 from compassign.models.terms.base import Graph, Values
 from compassign.models.terms.family import Company
-from compassign.models.terms.intensity import Intensity
 from compassign.models.terms.mass import Mass
 from compassign.models.terms.presence import Presence
 from compassign.models.terms.retention import Retention
@@ -82,7 +81,6 @@ TERMS: Mapping[str, GenerativeTerms] = {
         (Slope("charm"), Retention(), Slope("luck", 0.3)),
         Company(),
         UpstreamAdduct(),
-        Intensity(),
     ),
 }
 

@@ -28,8 +28,7 @@ from compassign.models.mixture import (
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Term, Values
 from compassign.models.terms.family import Company
-from compassign.models.terms.intensity import Intensity, no_effect
-from compassign.models.terms.mass import Mass
+from compassign.models.terms.mass import Mass, of_laws
 from compassign.models.terms.presence import Presence
 from compassign.models.terms.retention import Retention
 from compassign.models.terms.spectra import Spectra
@@ -41,7 +40,7 @@ from compassign.units import FloatArray
 class GenerativeTerms:
     """The kinds of evidence of one model: weights and mass are in every model, the rest can be any number of terms.
 
-    family, upstream, intensity : add to the weights of presence; None leaves one out.
+    family, upstream : add to the weights of presence; None leaves one out.
     """
 
     presence: Term
@@ -49,7 +48,6 @@ class GenerativeTerms:
     rest: tuple[Term, ...]
     family: Company | None = None
     upstream: UpstreamAdduct | None = None
-    intensity: Intensity | None = None
 
     @property
     def all(self) -> tuple[Term, ...]:
@@ -59,7 +57,7 @@ class GenerativeTerms:
     @property
     def of_weights(self) -> tuple[Term, ...]:
         """What adds to the weights of presence."""
-        return tuple(term for term in (self.family, self.upstream, self.intensity) if term is not None)
+        return tuple(term for term in (self.family, self.upstream) if term is not None)
 
 
 def default_terms() -> GenerativeTerms:
@@ -74,7 +72,6 @@ def terms_of(problem: AssignmentProblem) -> GenerativeTerms:
         terms,
         rest=terms.rest if problem.spectra_log_ratio is None else (*terms.rest, Spectra()),
         upstream=None if problem.upstream is None else UpstreamAdduct(),
-        intensity=None if problem.levels is None else Intensity(),
     )
 
 
@@ -87,21 +84,20 @@ def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -
         presence = terms.presence.parameters(problem)
         company = terms.family.parameters(problem)["effect"] if terms.family else pt.zeros(len(Family))
         stated = terms.upstream.parameters(problem)["effect"] if terms.upstream else pt.zeros(len(Stated))
-        intensity = terms.intensity.parameters(problem)["effect"] if terms.intensity else no_effect()
         mass = terms.mass.parameters(problem)
         rest = {term: term.parameters(problem) for term in terms.rest}
         in_kernel = [term for term in terms.rest if isinstance(term, Retention)]
         retention = {"noise": pt.ones(()), "drift": pt.zeros_like(mass["offset"])}
         if in_kernel:
-            retention = dict(rest.pop(in_kernel[0]))
+            found = rest.pop(in_kernel[0])
+            retention = {"noise": found["noise"], "drift": of_laws(found["drift"])}
         data, order = lay_out(problem, bool(in_kernel))
         shared = [pm.Data(name, values) for name, values in data._asdict().items()]
         extra: Any = sum(term.contribution(problem, of_term) for term, of_term in rest.items())
-        of_ions = presence["adduct"][:, None, None] + company[:, None] + stated
         parameters: dict[str, Any] = {
             "species_effect": presence["species"],
             "group_effect": presence["group"],
-            "ion_effect": (of_ions[:, :, :, None] + intensity[:, None, None, :]).ravel(),
+            "ion_effect": (presence["adduct"][:, None, None] + company[:, None] + stated).ravel(),
             "known_effect": presence["known_in"],
             "mass_offset_ppm": mass["offset"],
             "mass_log_scale": mass["log_scale"],

@@ -13,7 +13,7 @@ from compassign.chemistry.adducts import get_adduct
 from compassign.chemistry.families import find_families
 from compassign.chemistry.stated_adducts import compare_adducts
 from compassign.data.dataset import Dataset
-from compassign.models.intensity_levels import MIDDLE, intensity_levels
+from compassign.models.intensity_levels import MIDDLE, N_LEVELS, intensity_levels
 from compassign.models.rt_density import log_rt_density
 from compassign.models.statements import Statements, no_statements
 from compassign.units import BoolArray, FloatArray, IntArray
@@ -79,9 +79,9 @@ class AssignmentProblem:
         return np.zeros(self.n_slots, dtype=np.int64) if self.upstream is None else self.upstream
 
     @property
-    def intensity_levels(self) -> IntArray:
-        """(n_slots,) levels of the peaks' intensities, MIDDLE throughout where there are none."""
-        return np.full(self.n_slots, MIDDLE) if self.levels is None else self.levels
+    def law(self) -> IntArray:
+        """(n_slots,) index of the injection and intensity level together, which have one law of mass errors."""
+        return self.injection * N_LEVELS + (MIDDLE if self.levels is None else self.levels)
 
     @cached_property
     def groups_in_play(self) -> tuple[IntArray, IntArray]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from compassign.models import student
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Values
+from compassign.models.terms.mass import laws
 from compassign.units import FloatArray, IntArray
 
 
@@ -57,11 +58,10 @@ def _mass_law(problem: AssignmentProblem, values: Values, draw: int, slots: npt.
     """Errors in ppm; a slot outside the window is there because of a label and not what the law is about."""
     window = problem.mass_window_ppm
     kept = slots[np.abs(problem.ppm_error[slots]) <= window]
-    injection = problem.injection[kept]
-    scale = np.exp(values["mass_log_scale"][draw])
+    injection, law = problem.injection[kept], problem.law[kept]
+    offset, log_scale = (of_laws[0] for of_laws in laws({name: of[draw : draw + 1] for name, of in values.items()}))
     ends = np.full(kept.size, window)
-    centre = values["mass_offset_ppm"][draw][injection]
-    return ErrorLaw(problem.ppm_error[kept], centre, scale[injection], -ends, ends, injection, False)
+    return ErrorLaw(problem.ppm_error[kept], offset[law], np.exp(log_scale[law]), -ends, ends, injection, False)
 
 
 def _rt_law(problem: AssignmentProblem, values: Values, draw: int, slots: npt.NDArray[np.integer]) -> ErrorLaw:

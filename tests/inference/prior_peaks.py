@@ -16,7 +16,7 @@ from scipy import stats
 from compassign.chemistry.families import Family
 from compassign.models.intensity_levels import LEVEL_SCORES, N_LEVELS
 from compassign.models.problem import AssignmentProblem
-from compassign.models.terms import family, intensity, mass, presence, retention
+from compassign.models.terms import family, mass, presence, retention
 from compassign.models.terms.presence import centring, zero_sum_basis
 from compassign.units import BoolArray, FloatArray, IntArray
 
@@ -100,7 +100,7 @@ def draw_replication(rng: np.random.Generator, world: World) -> Replication:
     adduct = design.adduct[design.peak]
     candidates = np.bincount(adduct, weights=np.exp(ADDUCT_LOG_WEIGHT)[adduct], minlength=N_ADDUCTS)
     truth = draw_parameters(rng, candidates, world.n_groups)
-    offset, scale = _of_mass(truth, world, design.injection)
+    offset, scale = _of_mass(truth, world, design)
     low = np.fmax(offset - world.max_mass_z * scale, -WINDOW_PPM)
     high = np.fmin(offset + world.max_mass_z * scale, WINDOW_PPM)
     below, above = STUDENT.cdf((low - offset) / scale), STUDENT.cdf((high - offset) / scale)
@@ -145,13 +145,13 @@ def draw_parameters(rng: np.random.Generator, weight: FloatArray, n_groups: int)
         "species_sd": species_sd,
         "species_effect": _sum_to_zero(rng.normal(0.0, species_sd, N_SPECIES)),
         "family_effect": rng.normal(list(family.MEAN.values()), family.SD),
-        "intensity_slope": rng.normal(0.0, intensity.SLOPE_SD, len(intensity.IONS)),
         "known_in_effect": rng.normal(presence.KNOWN_IN_MEAN, presence.KNOWN_IN_SD),
         "mass_offset_mean_ppm": offset_mean,
         "mass_offset_sd_ppm": offset_sd,
         "mass_offset_ppm": rng.normal(offset_mean, offset_sd, N_INJECTIONS),
         "mass_log_scale_mean": log_scale_mean,
         "mass_log_scale_sd": log_scale_sd,
+        "mass_log_scale_slope": np.asarray(rng.normal(0.0, mass.SLOPE_SD)),
         "mass_log_scale": rng.normal(log_scale_mean, log_scale_sd, N_INJECTIONS),
         "rt_noise_min": rng.lognormal(np.log(RT_NOISE_MIN), retention.NOISE_WIDTH),
         "rt_drift_sd_min": drift_sd,
@@ -213,10 +213,11 @@ def _draw_design(rng: np.random.Generator, world: World) -> _Design:
     )
 
 
-def _of_mass(truth: dict[str, FloatArray], world: World, injection: IntArray) -> tuple[FloatArray, FloatArray]:
+def _of_mass(truth: dict[str, FloatArray], world: World, design: _Design) -> tuple[FloatArray, FloatArray]:
     """Mass offset and scale of every peak, ppm."""
-    scale = world.mass_scale_factor * np.exp(truth["mass_log_scale"])
-    return truth["mass_offset_ppm"][injection], scale[injection]
+    log_scale = truth["mass_log_scale"][design.injection]
+    log_scale = log_scale + truth["mass_log_scale_slope"] * LEVEL_SCORES[design.level]
+    return truth["mass_offset_ppm"][design.injection], world.mass_scale_factor * np.exp(log_scale)
 
 
 def _log_weight(truth: dict[str, FloatArray], design: _Design) -> FloatArray:
@@ -224,7 +225,6 @@ def _log_weight(truth: dict[str, FloatArray], design: _Design) -> FloatArray:
     adduct, species = design.adduct[design.peak], design.species[design.peak]
     eta = truth["alpha"] + truth["group_effect"][design.group] + ADDUCT_LOG_WEIGHT[adduct]
     eta = eta + np.append(0.0, truth["family_effect"])[design.family[design.peak]]
-    eta = eta + truth["intensity_slope"][np.minimum(adduct, 1)] * LEVEL_SCORES[design.level[design.peak]]
     eta = eta + truth["adduct_effect"][adduct] + truth["species_effect"][species]
     return np.asarray(eta + truth["known_in_effect"] * design.is_known_in)
 

@@ -11,7 +11,6 @@ from big_run import big_run
 from compassign.chemistry.adducts import get_adduct, mz_theoretical
 from compassign.errors import InputError
 from compassign.models.generative import default_terms
-from compassign.models.terms.intensity import Intensity
 from compassign.models.terms.spectra import Spectra
 from compassign.models.terms.upstream import UpstreamAdduct
 from compassign.queries.detail import EXPLANATIONS, OTHER_STEP, UNLISTED_STEP, peak_detail
@@ -63,7 +62,7 @@ def test_nothing_is_made_up_where_the_answer_was_given(prior_run: Run) -> None:
 
 
 def test_the_explanations_are_those_of_the_terms() -> None:
-    terms = {term.name: term.explanation for term in (*default_terms().all, Spectra(), UpstreamAdduct(), Intensity())}
+    terms = {term.name: term.explanation for term in (*default_terms().all, Spectra(), UpstreamAdduct())}
     assert {name: EXPLANATIONS[name] for name in terms} == terms
 
 

@@ -44,14 +44,14 @@ def fill_ions(
 
     height : of the mass law at its centre against the uniform density.
     """
-    error, injection = data.ions[PPM_ERROR][start:stop], data.ion_injection[start:stop]
+    error, law = data.ions[PPM_ERROR][start:stop], data.ion_law[start:stop]
     group, kind = data.ion_group[start:stop], data.ion_kind[start:stop]
     weight, mass, z, pull = ions[WEIGHT], ions[MASS], ions[Z], ions[PULL]
     n = stop - start
     for ion in range(n):
-        z[ion] = (error[ion] - offset[injection[ion]]) * inverse_scale[injection[ion]]
+        z[ion] = (error[ion] - offset[law[ion]]) * inverse_scale[law[ion]]
     for ion in range(n):
-        mass[ion] = height[injection[ion]]
+        mass[ion] = height[law[ion]]
     for ion in range(n):
         weight[ion] = of_group[group[ion]] * of_kind[kind[ion]]
     for ion in range(n):
@@ -115,11 +115,11 @@ def mix(
                 low, high = data.ion_slots[block_ion + ion], data.ion_slots[block_ion + ion + 1]
                 gradient.known_effect[()] += scaled * _known_evidence(data, slots, low, high, block_slot)
         gradient.species_effect[data.peak_species[peak]] += effect
-        injection = data.peak_injection[peak]
-        mass_total[injection] += mass
-        gradient.mass_offset_ppm[injection] += offset * inverse[injection]
-        gradient.mass_log_scale[injection] += log_scale - mass
-        gradient.rt_drift_min[injection] += drift
+        law = data.peak_law[peak]
+        mass_total[law] += mass
+        gradient.mass_offset_ppm[law] += offset * inverse[law]
+        gradient.mass_log_scale[law] += log_scale - mass
+        gradient.rt_drift_min[law] += drift
         gradient.rt_noise_min[()] += variance
     return value
 

@@ -62,7 +62,7 @@ def value_and_gradient(data: MixtureData, parameters: MixtureParameters) -> tupl
         ion, last_ion = peak_ions[start], peak_ions[stop]
         slot, last_slot = ion_slots[ion], ion_slots[last_ion]
         fill_slots(
-            data.slots, data.slot_injection, slot, last_slot, parameters.rt_drift_min, noise * noise, known - 1.0, slots
+            data.slots, data.slot_law, slot, last_slot, parameters.rt_drift_min, noise * noise, known - 1.0, slots
         )
         if parameters.extra.size:
             apply_extra(parameters.extra[slot:last_slot], slots)

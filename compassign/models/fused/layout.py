@@ -9,7 +9,6 @@ import numpy as np
 from compassign.chemistry.families import Family
 from compassign.chemistry.stated_adducts import Stated
 from compassign.models.fused.records import MixtureData
-from compassign.models.intensity_levels import N_LEVELS
 from compassign.models.mixture import segment_sum, twin_weight
 from compassign.models.problem import AssignmentProblem
 from compassign.units import BoolArray, FloatArray, IntArray
@@ -36,9 +35,9 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
     data = MixtureData(
         peak_ions=peak_ions,
         ion_slots=ion_slots,
-        peak_injection=_of_peaks(problem, problem.injection).astype(np.uint32),
-        ion_injection=problem.injection[first].astype(np.uint32),
-        slot_injection=problem.injection[order].astype(np.uint32),
+        peak_law=_of_peaks(problem, problem.law).astype(np.uint32),
+        ion_law=problem.law[first].astype(np.uint32),
+        slot_law=problem.law[order].astype(np.uint32),
         peak_species=_of_peaks(problem, problem.species).astype(np.uint32),
         ion_group=problem.groups_in_play[1][first].astype(np.uint32),
         ion_kind=_ion_kind(problem)[first].astype(np.uint32),
@@ -56,9 +55,9 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
 
 
 def _ion_kind(problem: AssignmentProblem) -> IntArray:
-    """(n_slots,) what has an effect of its own: adduct, family, what the peak table says of it, and its intensity."""
+    """(n_slots,) what has an effect of its own: the adduct, its family, and what the peak table says of it."""
     of_family = problem.adduct * len(Family) + problem.family
-    return (of_family * len(Stated) + problem.stated_adducts) * N_LEVELS + problem.intensity_levels
+    return of_family * len(Stated) + problem.stated_adducts
 
 
 def _ions(problem: AssignmentProblem) -> tuple[IntArray, IntArray, IntArray]:

@@ -1,4 +1,4 @@
-"""The share of each injection's mass law inside the window, and its gradient."""
+"""The share of each mass law inside the window, and its gradient."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _cdf(z: float) -> float:
 
 @njit(error_model="numpy")
 def covered(window: float, offset: FloatArray, inverse: FloatArray) -> FloatArray:
-    """Share of each injection's mass law inside the window."""
+    """Share of each mass law inside the window."""
     covered = np.empty_like(offset)
     for j in range(offset.size):
         covered[j] = _cdf((window - offset[j]) * inverse[j]) - _cdf((-window - offset[j]) * inverse[j])

@@ -18,9 +18,10 @@ NULL_EMISSION, OF_SLOTS, OF_NULL = range(3)
 class MixtureData(NamedTuple):
     """What does not change in a fit. Slots are sorted by peak and ion.
 
-    peak_ions (n_peaks + 1,), ion_slots (n_ions + 1,) : ragged offsets. *_injection : of each peak, ion and slot.
+    peak_ions (n_peaks + 1,), ion_slots (n_ions + 1,) : ragged offsets. *_law : injection and intensity level
+    together, of each peak, ion and slot.
     peak_species, ion_group, ion_kind : indices into the log effects whose sum is the log weight; the kind of an ion is
-    its adduct, its family, what the peak table says of it and its intensity together.
+    its adduct, its family and what the peak table says of it together.
     ions (2, n_ions) : mass error in ppm; number of slots that are known in the species.
     slots (5, n_slots) : observed minus predicted RT in minutes; variance of the prediction; 12 / RT density of the
     injection, or 0 without a prediction; 1 without a prediction, else 0; 1 if known in the species, else 0.
@@ -33,9 +34,9 @@ class MixtureData(NamedTuple):
 
     peak_ions: IntArray
     ion_slots: IntArray
-    peak_injection: IntArray
-    ion_injection: IntArray
-    slot_injection: IntArray
+    peak_law: IntArray
+    ion_law: IntArray
+    slot_law: IntArray
     peak_species: IntArray
     ion_group: IntArray
     ion_kind: IntArray
@@ -54,7 +55,7 @@ class MixtureParameters(NamedTuple):
     """What a fit varies; the gradient has the same form.
 
     species_effect, group_effect, ion_effect : logs, the last by `ion_kind`. known_effect : scalar, log.
-    mass_offset_ppm, mass_log_scale, rt_drift_min (n_injections,). rt_noise_min : scalar, minutes. reliability
+    mass_offset_ppm, mass_log_scale, rt_drift_min (n_laws,). rt_noise_min : scalar, minutes. reliability
     (n_annotators,) : 0 to 1, exactly 1 for one who is taken at their word. extra : (n_slots,) sum of all other log
     evidence, or (0,).
     """

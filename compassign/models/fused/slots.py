@@ -28,7 +28,7 @@ from compassign.units import FloatArray, IntArray
 @njit(error_model="numpy")
 def fill_slots(
     data: FloatArray,
-    slot_injection: IntArray,
+    slot_law: IntArray,
     start: int,
     stop: int,
     drift: FloatArray,
@@ -42,11 +42,11 @@ def fill_slots(
     """
     # rows first, so that the compiler sees that they are contiguous
     residual, variance, gain = data[RESIDUAL][start:stop], data[VARIANCE][start:stop], data[GAIN][start:stop]
-    flat, known, injection = data[FLAT][start:stop], data[KNOWN][start:stop], slot_injection[start:stop]
+    flat, known, law = data[FLAT][start:stop], data[KNOWN][start:stop], slot_law[start:stop]
     evidence, by_drift, by_variance = slots[EVIDENCE], slots[BY_DRIFT], slots[BY_VARIANCE]
     n = stop - start
     for k in range(n):
-        by_drift[k] = residual[k] - drift[injection[k]]
+        by_drift[k] = residual[k] - drift[law[k]]
     for k in range(n):
         total = noise_variance + variance[k]
         inverse = 1.0 / (4.0 * total + by_drift[k] * by_drift[k])

@@ -115,7 +115,7 @@ class Presence:
 
 def _adduct_prior(problem: AssignmentProblem) -> FloatArray:
     """(n_adducts,) log weight against the main ion."""
-    return np.where(is_main(problem), 0.0, MINOR_ADDUCT_LOG_WEIGHT)
+    return np.where(_is_main(problem), 0.0, MINOR_ADDUCT_LOG_WEIGHT)
 
 
 def _group_centring(problem: AssignmentProblem, groups: IntArray | slice = slice(None)) -> FloatArray:
@@ -153,7 +153,7 @@ def _contrast_names(problem: AssignmentProblem) -> list[str]:
 
 def _reference_adduct(problem: AssignmentProblem) -> int:
     """Row of the main ion with the most slots, or of the adduct with the most where no ion is a main one."""
-    return int(np.lexsort((problem.slots_of_adducts, is_main(problem)))[-1])
+    return int(np.lexsort((problem.slots_of_adducts, _is_main(problem)))[-1])
 
 
 def _expected(problem: AssignmentProblem) -> FloatArray:
@@ -161,6 +161,6 @@ def _expected(problem: AssignmentProblem) -> FloatArray:
     return np.exp(_adduct_prior(problem))
 
 
-def is_main(problem: AssignmentProblem) -> BoolArray:
+def _is_main(problem: AssignmentProblem) -> BoolArray:
     """(n_adducts,); a charged compound's own ion is its main ion."""
     return np.array([name in MAIN_ADDUCTS or name.startswith("[M]") for name in problem.adduct_names], dtype=np.bool_)

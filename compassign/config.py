@@ -19,7 +19,7 @@ from compassign.errors import InputError
 ModelName = Literal["generative", "softmax", "calibrated", "lookup"]
 Mode = Literal["posterior", "prior"]
 Difficulty = Literal["easy", "medium", "hard"]
-Evidence = Literal["family", "intensity", "known_in", "retention", "spectra", "upstream"]
+Evidence = Literal["family", "intensity", "known_in", "mz", "retention", "spectra", "upstream"]
 
 RECORD_NAME = "run.json"
 RECORDED_PACKAGES = ("pymc", "pytensor", "nutpie", "numba", "arviz", "numpy", "scipy", "pandas", "xarray", "rdkit")
@@ -149,8 +149,9 @@ class RunConfig(BaseModel):
     without: tuple[Evidence, ...] = Field(
         default=(),
         description="Evidence that the main model leaves out, to see what it is worth: family (ions that elute "
-        "together), intensity (how precise a mass is), known_in (species in the library), retention (retention times, "
-        "of which baselines then know nothing either), spectra, upstream (adducts in the peak table).",
+        "together), intensity (how precise a mass is), known_in (species in the library), mz (how mass offsets "
+        "change over it), retention (of which baselines then know nothing either), spectra, upstream (adducts in the "
+        "peak table).",
     )
     alpha: float = Field(
         default=0.05,

@@ -114,8 +114,9 @@ def _without(problem: AssignmentProblem, left_out: Collection[Evidence]) -> Assi
     """The problem as if some evidence had not been there; spectra are added later."""
     nothing: dict[str, Any] = {
         "family": {"family": np.zeros_like(problem.family)},
-        "intensity": {"levels": None},
+        "intensity": {"intensity_level": None},
         "known_in": {"is_known_in": np.zeros_like(problem.is_known_in)},
+        "mz": {"mz_level": None},
         "upstream": {"upstream": None},
     }
     return replace(problem, **{name: value for what in left_out for name, value in nothing.get(what, {}).items()})

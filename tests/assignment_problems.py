@@ -9,7 +9,7 @@ import numpy as np
 
 from compassign.chemistry.families import Family
 from compassign.chemistry.stated_adducts import Stated
-from compassign.models.intensity_levels import N_LEVELS
+from compassign.models.levels import N_LEVELS
 from compassign.models.problem import AssignmentProblem
 from compassign.models.statements import Statement, align_statements
 from compassign.models.terms.base import Term, Values
@@ -85,7 +85,8 @@ def random_problem(
         adduct=adduct,
         family=(peak + adduct) % len(Family),
         upstream=(peak + 2 * adduct) % len(Stated),
-        levels=peak % N_LEVELS,
+        intensity_level=peak % N_LEVELS,
+        mz_level=(peak + 3) // 2 % N_LEVELS,
         ppm_error=rng.uniform(-15.0, 15.0, peak.size),
         is_known_in=rng.random(peak.size) < 0.3,
     )

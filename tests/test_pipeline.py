@@ -110,8 +110,9 @@ def test_evidence_can_be_left_out_one_kind_at_a_time() -> None:
         config = RunConfig(without=without)
         problem = ask(data, predicted(data), frozenset(), config, SilentProgress()).problem
         return {
-            "intensity": problem.levels is not None,
+            "intensity": problem.intensity_level is not None,
             "known_in": bool(problem.is_known_in.any()),
+            "mz": problem.mz_level is not None,
             "retention": bool(np.isfinite(problem.rt_pred_min).any()),
             "upstream": problem.upstream is not None,
         }

@@ -28,7 +28,7 @@ from compassign.models.mixture import (
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Term, Values
 from compassign.models.terms.family import Company
-from compassign.models.terms.mass import Mass, of_laws
+from compassign.models.terms.mass import Mass
 from compassign.models.terms.presence import Presence
 from compassign.models.terms.retention import Retention
 from compassign.models.terms.spectra import Spectra
@@ -90,7 +90,7 @@ def build_generative_model(problem: AssignmentProblem, terms: GenerativeTerms) -
         retention = {"noise": pt.ones(()), "drift": pt.zeros_like(mass["offset"])}
         if in_kernel:
             found = rest.pop(in_kernel[0])
-            retention = {"noise": found["noise"], "drift": of_laws(found["drift"])}
+            retention = {"noise": found["noise"], "drift": found["drift"][mass["injection"]]}
         data, order = lay_out(problem, bool(in_kernel))
         shared = [pm.Data(name, values) for name, values in data._asdict().items()]
         extra: Any = sum(term.contribution(problem, of_term) for term, of_term in rest.items())

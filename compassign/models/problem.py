@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from compassign.chemistry.adducts import get_adduct
 from compassign.chemistry.families import find_families
 from compassign.chemistry.stated_adducts import compare_adducts
 from compassign.data.dataset import Dataset
-from compassign.models.intensity_levels import MIDDLE, N_LEVELS, intensity_levels
+from compassign.models.levels import MIDDLE, N_LEVELS, fifths
 from compassign.models.rt_density import log_rt_density
 from compassign.models.statements import Statements, no_statements
 from compassign.units import BoolArray, FloatArray, IntArray
@@ -40,7 +41,7 @@ class AssignmentProblem:
     (n_peaks,). statements : what was said by annotators who may be wrong, apart from those labels.
     spectra_log_ratio : (n_slots,) nats, 0 where the peak or the compound has no spectrum; None without spectra.
     upstream : (n_slots,) of `compassign.chemistry.stated_adducts.Stated`; None where the table states no adduct.
-    levels : (n_slots,) of `compassign.models.intensity_levels`; None where no intensity is known or all are equal.
+    intensity_level, mz_level : (n_slots,) of `compassign.models.levels`; None where there is only one.
     unlisted_share : lambda, the share of real compounds that the library lacks; fixed in a fit.
     """
 
@@ -71,7 +72,8 @@ class AssignmentProblem:
     statements: Statements = field(default_factory=no_statements)
     spectra_log_ratio: FloatArray | None = None
     upstream: IntArray | None = None
-    levels: IntArray | None = None
+    intensity_level: IntArray | None = None
+    mz_level: IntArray | None = None
 
     @property
     def stated_adducts(self) -> IntArray:
@@ -80,8 +82,10 @@ class AssignmentProblem:
 
     @property
     def law(self) -> IntArray:
-        """(n_slots,) index of the injection and intensity level together, which have one law of mass errors."""
-        return self.injection * N_LEVELS + (MIDDLE if self.levels is None else self.levels)
+        """(n_slots,) index of injection, intensity level and m/z level together, which have one law of mass errors."""
+        levels = (MIDDLE if level is None else level for level in (self.intensity_level, self.mz_level))
+        shape = (len(self.injection_names), N_LEVELS, N_LEVELS)
+        return np.ravel_multi_index(np.broadcast_arrays(self.injection, *levels), shape).astype(np.int64)
 
     @cached_property
     def groups_in_play(self) -> tuple[IntArray, IntArray]:
@@ -156,7 +160,8 @@ def build_problem(
         species_names=species_names,
         injection_names=injection_names,
         upstream=_upstream(peaks["adduct"], candidates),
-        levels=_levels(dataset, slot_peak, injection),
+        intensity_level=_levels(peaks["intensity"], injection, slot_peak),
+        mz_level=_levels(peaks["mz"], np.zeros_like(injection), slot_peak),
     )
 
 
@@ -167,9 +172,9 @@ def _upstream(stated: pd.Series[str], candidates: Candidates) -> IntArray | None
     return compare_adducts(stated.tolist(), candidates.adduct_names)[peak_of_slot(candidates), candidates.adduct]
 
 
-def _levels(dataset: Dataset, slot_peak: IntArray, injection: IntArray) -> IntArray | None:
-    """(n_slots,) levels of the peaks' intensities; None where all are the same."""
-    levels = intensity_levels(dataset.peaks["intensity"].to_numpy(dtype=np.float64), injection)
+def _levels(of_peaks: pd.Series[Any], group: IntArray, slot_peak: IntArray) -> IntArray | None:
+    """(n_slots,) levels of the peaks within their groups; None where all are the same."""
+    levels = fifths(np.asarray(of_peaks, dtype=np.float64), group)
     return None if (levels == MIDDLE).all() else levels[slot_peak]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from compassign.chemistry.families import Family
-from compassign.models.intensity_levels import LEVEL_SCORES, N_LEVELS
+from compassign.models.levels import LEVEL_SCORES, N_LEVELS
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms import family, mass, presence, retention
 from compassign.models.terms.presence import centring, zero_sum_basis
@@ -74,9 +74,9 @@ class Replication:
 class _Design:
     """What does not depend on parameters; the slots of a peak are all compounds of its mass region.
 
-    offsets : (n_peaks + 1,). injection, species, adduct, family, level : (n_peaks,). peak, compound, group,
-    is_known_in : (n_slots,). centre_ppm : (n_slots,) of the group within the region. rt_pred_min, rt_pred_sd_min :
-    (n_slots,).
+    offsets : (n_peaks + 1,). injection, species, adduct, family, intensity_level, mz_level : (n_peaks,). peak,
+    compound, group, is_known_in : (n_slots,). centre_ppm : (n_slots,) of the group within the region. rt_pred_min,
+    rt_pred_sd_min : (n_slots,).
     """
 
     offsets: IntArray
@@ -84,7 +84,8 @@ class _Design:
     species: IntArray
     adduct: IntArray
     family: IntArray
-    level: IntArray
+    intensity_level: IntArray
+    mz_level: IntArray
     peak: IntArray
     compound: IntArray
     group: IntArray
@@ -151,7 +152,8 @@ def draw_parameters(rng: np.random.Generator, weight: FloatArray, n_groups: int)
         "mass_offset_ppm": rng.normal(offset_mean, offset_sd, N_INJECTIONS),
         "mass_log_scale_mean": log_scale_mean,
         "mass_log_scale_sd": log_scale_sd,
-        "mass_log_scale_slope": np.asarray(rng.normal(0.0, mass.SLOPE_SD)),
+        "mass_log_scale_slope": np.asarray(rng.normal(0.0, mass.LOG_SCALE_SLOPE_SD)),
+        "mass_offset_slope_ppm": rng.normal(0.0, mass.OFFSET_SLOPE_SD_PPM, N_INJECTIONS),
         "mass_log_scale": rng.normal(log_scale_mean, log_scale_sd, N_INJECTIONS),
         "rt_noise_min": rng.lognormal(np.log(RT_NOISE_MIN), retention.NOISE_WIDTH),
         "rt_drift_sd_min": drift_sd,
@@ -202,7 +204,8 @@ def _draw_design(rng: np.random.Generator, world: World) -> _Design:
         species=species,
         adduct=adduct,
         family=rng.permutation(np.arange(n_peaks) % len(Family)),
-        level=rng.permutation(np.arange(n_peaks) % N_LEVELS),
+        intensity_level=rng.permutation(np.arange(n_peaks) % N_LEVELS),
+        mz_level=rng.permutation(np.arange(n_peaks) % N_LEVELS),
         peak=peak,
         compound=compound,
         group=group,
@@ -216,8 +219,10 @@ def _draw_design(rng: np.random.Generator, world: World) -> _Design:
 def _of_mass(truth: dict[str, FloatArray], world: World, design: _Design) -> tuple[FloatArray, FloatArray]:
     """Mass offset and scale of every peak, ppm."""
     log_scale = truth["mass_log_scale"][design.injection]
-    log_scale = log_scale + truth["mass_log_scale_slope"] * LEVEL_SCORES[design.level]
-    return truth["mass_offset_ppm"][design.injection], world.mass_scale_factor * np.exp(log_scale)
+    log_scale = log_scale + truth["mass_log_scale_slope"] * LEVEL_SCORES[design.intensity_level]
+    offset = truth["mass_offset_ppm"][design.injection]
+    offset = offset + truth["mass_offset_slope_ppm"][design.injection] * LEVEL_SCORES[design.mz_level]
+    return offset, world.mass_scale_factor * np.exp(log_scale)
 
 
 def _log_weight(truth: dict[str, FloatArray], design: _Design) -> FloatArray:
@@ -281,5 +286,6 @@ def _problem(design: _Design, place_ppm: FloatArray, rt_min: FloatArray) -> Assi
         adduct_names=("[M+H]+", "[M+Na]+", "[M+K]+"),
         species_names=("kidney", "liver", "plasma"),
         injection_names=("1 positive", "2 positive", "3 positive", "4 positive"),
-        levels=design.level[peak],
+        intensity_level=design.intensity_level[peak],
+        mz_level=design.mz_level[peak],
     )

@@ -18,8 +18,8 @@ NULL_EMISSION, OF_SLOTS, OF_NULL = range(3)
 class MixtureData(NamedTuple):
     """What does not change in a fit. Slots are sorted by peak and ion.
 
-    peak_ions (n_peaks + 1,), ion_slots (n_ions + 1,) : ragged offsets. *_law : injection and intensity level
-    together, of each peak, ion and slot.
+    peak_ions (n_peaks + 1,), ion_slots (n_ions + 1,) : ragged offsets. *_law : the mass law of each peak, ion and
+    slot.
     peak_species, ion_group, ion_kind : indices into the log effects whose sum is the log weight; the kind of an ion is
     its adduct, its family and what the peak table says of it together.
     ions (2, n_ions) : mass error in ppm; number of slots that are known in the species.

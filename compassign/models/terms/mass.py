@@ -1,6 +1,6 @@
 """Mass error: Student-t around the offset of the injection and polarity, renormalised over the window.
 
-Faint peaks are measured less precisely, as far as the data say.
+The offset may rise or fall over m/z, as calibrations do, and faint peaks may be measured less precisely.
 """
 
 from __future__ import annotations
@@ -12,36 +12,44 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from compassign.models import student
-from compassign.models.intensity_levels import LEVEL_SCORES, N_LEVELS
+from compassign.models.levels import LEVEL_SCORES, N_LEVELS
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Graph, Values, add_dimension
-from compassign.units import FloatArray
+from compassign.units import FloatArray, IntArray
 
 OFFSET_SD_PPM = 3.0  # calibrated instruments drift by a few ppm
+OFFSET_SLOPE_SD_PPM = 1.0  # of an offset over the levels of m/z: it changes by a few ppm from low to high masses
 LOG_SCALE_MEAN, LOG_SCALE_SD = float(np.log(3.0)), 0.7  # 0.7 to 12 ppm: Orbitrap to old QTOF
+LOG_SCALE_SLOPE_SD = 0.3  # over the levels of intensity: a factor of two from the faintest to the most intense
 POOL_OFFSET_PPM, POOL_LOG_SCALE = 1.0, 0.3  # typical spread between the injections of one study
-SLOPE_SD = 0.3  # of the log scale: a factor of two between the faintest and the most intense fifth, either way
-SAME = np.zeros(N_LEVELS)  # at all intensities
 POOL_WIDTH = 0.7  # log-normal, so that the pooled SDs stay off zero, where centred effects form a funnel
 
 
 class Mass:
-    """log m: density of the ppm error over the window, against a uniform one."""
+    """log m: density of the ppm error over the window, against a uniform one.
+
+    A *law* is what the peaks of one injection, intensity level and m/z level share (`AssignmentProblem.law`).
+    """
 
     name = "mass"
     explanation = "How well the mass fits, after the offset and spread of such peaks, against any mass in the window."
 
     def parameters(self, problem: AssignmentProblem) -> Graph:
-        """`offset` in ppm and `log_scale` of every law, (n_laws,) each."""
+        """`offset` in ppm and `log_scale` of every law, (n_laws,) each, and the `injection` that it belongs to."""
         add_dimension("injection", problem.injection_names)
-        offset, log_scale = self._of_injections(problem)
-        if problem.levels is None:
-            return {"offset": of_laws(offset), "log_scale": of_laws(log_scale)}
-        slope = pm.Normal("mass_log_scale_slope", 0.0, SLOPE_SD)
-        return {"offset": of_laws(offset), "log_scale": of_laws(log_scale, slope * LEVEL_SCORES)}
+        injection, intensity_score, mz_score = law_parts(len(problem.injection_names))
+        of_law = pm.Data("law_injection", injection)
+        offset, log_scale = (of_injections[of_law] for of_injections in self._of_injections(problem))
+        if problem.mz_level is not None:
+            slope = pm.Normal("mass_offset_slope_ppm", 0.0, OFFSET_SLOPE_SD_PPM, dims="injection")
+            offset += slope[of_law] * pm.Data("law_mz_score", mz_score)
+        if problem.intensity_level is not None:
+            slope = pm.Normal("mass_log_scale_slope", 0.0, LOG_SCALE_SLOPE_SD)
+            log_scale += slope * pm.Data("law_intensity_score", intensity_score)
+        return {"offset": offset, "log_scale": log_scale, "injection": of_law}
 
     def _of_injections(self, problem: AssignmentProblem) -> tuple[Any, Any]:
-        """Offset and log scale of every injection, (n_injections,) each."""
+        """Offset and log scale in the middle of every injection, (n_injections,) each."""
         if len(problem.injection_names) == 1:
             offset = pm.Normal("mass_offset_ppm", 0.0, OFFSET_SD_PPM, dims="injection")
             log_scale = pm.Normal("mass_log_scale", LOG_SCALE_MEAN, LOG_SCALE_SD, dims="injection")
@@ -64,10 +72,12 @@ class Mass:
         return student.log_density(z, log_scale[law], pt.log1p) + log_uniform_ratio[law]
 
     def location(self, problem: AssignmentProblem) -> dict[str, FloatArray]:
-        """No offset, the typical scale, at all intensities."""
+        """No offset, the typical scale, no slopes."""
         n_injections = len(problem.injection_names)
         values = {"mass_offset_ppm": np.zeros(n_injections), "mass_log_scale": np.full(n_injections, LOG_SCALE_MEAN)}
-        if problem.levels is not None:
+        if problem.mz_level is not None:
+            values["mass_offset_slope_ppm"] = np.zeros(n_injections)
+        if problem.intensity_level is not None:
             values["mass_log_scale_slope"] = np.asarray(0.0)
         if n_injections > 1:
             values |= {"mass_offset_mean_ppm": np.asarray(0.0), "mass_offset_sd_ppm": np.asarray(POOL_OFFSET_PPM)}
@@ -79,7 +89,7 @@ class Mass:
 
     def evaluate(self, problem: AssignmentProblem, values: Values, slots: slice) -> FloatArray:
         """NumPy reference of `contribution`."""
-        offset, log_scale = laws(values)
+        offset, log_scale = laws(values)  # (n_draws, n_laws)
         window, scale = problem.mass_window_ppm, np.exp(log_scale)
         covered = student.cdf((window - offset) / scale) - student.cdf((-window - offset) / scale)
         log_uniform_ratio = np.log(2 * window) - np.log(covered)
@@ -92,14 +102,18 @@ class Mass:
         return tuple(self.location(problem))
 
 
-def of_laws(of_injections: Any, by_level: Any = SAME) -> Any:
-    """What each injection has, and what each intensity level adds to it, for every law: (n_laws,)."""
-    return (of_injections[:, None] + by_level).ravel()
+def law_parts(n_injections: int) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Injection, intensity score and m/z score of every law, (n_laws,) each, as `AssignmentProblem.law` counts."""
+    injection, intensity, mz = np.indices((n_injections, N_LEVELS, N_LEVELS)).reshape(3, -1)
+    return injection, LEVEL_SCORES[intensity], LEVEL_SCORES[mz]
 
 
 def laws(values: Values) -> tuple[FloatArray, FloatArray]:
     """Offset in ppm and log scale of every law in every draw, (n_draws, n_laws) each."""
-    offset, log_scale = values["mass_offset_ppm"], values["mass_log_scale"]
-    slope = values.get("mass_log_scale_slope", np.zeros(len(offset)))
-    of_all = log_scale[:, :, None] + slope[:, None, None] * LEVEL_SCORES
-    return np.repeat(offset, N_LEVELS, axis=1), of_all.reshape(len(offset), -1)
+    injection, intensity_score, mz_score = law_parts(values["mass_offset_ppm"].shape[1])
+    offset, log_scale = values["mass_offset_ppm"][:, injection], values["mass_log_scale"][:, injection]
+    if "mass_offset_slope_ppm" in values:
+        offset = offset + values["mass_offset_slope_ppm"][:, injection] * mz_score
+    if "mass_log_scale_slope" in values:
+        log_scale = log_scale + values["mass_log_scale_slope"][:, None] * intensity_score
+    return offset, log_scale

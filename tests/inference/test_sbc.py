@@ -52,7 +52,7 @@ def test_the_model_is_calibrated() -> None:
     [
         (World(mass_scale_factor=1.2), {"mean log mass scale"}),
         (World(has_null=False), {"alpha", "number of nulls", "mean P(null)", "log likelihood"}),
-        (World(max_mass_z=2.0), {"alpha", "number of nulls", "mean P(null)", "log likelihood"}),
+        (World(max_mass_z=2.0), {"mean log mass scale", "mean P(null)", "mean P(unlisted)", "log likelihood"}),
     ],
     ids=["mass scale a fifth too wide", "no null", "masses beyond two scales lost"],
 )

@@ -39,6 +39,8 @@ def asked(page: Page) -> str:
     settle(page)
     heading = page.get_by_role("heading", name="Peak ")
     expect(heading).to_be_visible(timeout=WAIT_MS)
+    page.evaluate("() => new Promise(drawn => requestIdleCallback(() => requestAnimationFrame(drawn)))")
+    settle(page)
     return heading.inner_text()
 
 

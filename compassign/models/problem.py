@@ -80,7 +80,7 @@ class AssignmentProblem:
         """(n_slots,) of `Stated`, NOTHING throughout where the table states no adduct."""
         return np.zeros(self.n_slots, dtype=np.int64) if self.upstream is None else self.upstream
 
-    @property
+    @cached_property
     def law(self) -> IntArray:
         """(n_slots,) index of injection, intensity level and m/z level together, which have one law of mass errors."""
         levels = (MIDDLE if level is None else level for level in (self.intensity_level, self.mz_level))

@@ -66,7 +66,7 @@ METRICS: dict[str, Any] = {
         "max_rhat_responsibilities": 1.01,
         "n_divergences": 2,
         "share_divergences": 0.0005,
-        "not_informed": ["adduct_sd"],
+        "not_informed": ["species_sd"],
     },
     "runtime_s": {"load": 1.5, "sampling": 61.25},
 }
@@ -143,7 +143,7 @@ def test_shows_every_number(tmp_path: Path) -> None:
     assert row(text, "largest R-hat of a parameter") == ["1.03"]
     assert row(text, "divergent draws") == ["2"]
     assert "Warning: R-hat of mass_offset is 1.03" in text
-    assert "Not informed by these data: adduct_sd" in text
+    assert "Not informed by these data: species_sd" in text
     assert row(text, "sampling") == ["61.2"]
     assert row(text, "total") == ["62.8"]
 

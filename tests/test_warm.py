@@ -45,7 +45,7 @@ def test_the_cache_is_filled_with_the_models_of_a_run_with_retention_times(
     monkeypatch.setattr(warm_cache, "compile_model", lambda model: compiled.append({v.name for v in model.free_RVs}))
     warm_cache.warm(warm_cache.STAGES)
     mixture, clustered, plain, of_annotators = compiled
-    assert {"adduct_z", "rt_noise_min", "rt_drift_sd_min"} <= mixture
+    assert {"adduct_effect", "rt_noise_min", "rt_drift_sd_min"} <= mixture
     assert of_annotators - mixture == {"annotator_logit"}
     assert clustered - plain == {"cluster_min", "cluster_sd_min"}
     assert warm.marker().exists()

@@ -19,7 +19,7 @@ from compassign.progress import Progress
 from compassign.sampling_progress import ChainProgress, SamplingProgress
 from compassign.units import BoolArray, FloatArray
 
-Adaptation = Literal["diag", "low_rank"]
+Adaptation = Literal["draw_diag", "low_rank"]
 _POLL_S = 0.02  # how long a finished or cancelled run may go unnoticed
 _REPORT_MS = 250
 
@@ -52,12 +52,13 @@ def sample(
     settings: SamplerConfig,
     seed: int,
     progress: Progress,
-    adaptation: Adaptation = "diag",
+    adaptation: Adaptation = "draw_diag",
 ) -> Draws:
     """Draw from a model's posterior; the same seed, model, data and versions give the same draws.
 
-    model : a compiled one is sampled as it is. adaptation : form of the mass matrix of nutpie; `low_rank` for small
-    posteriors with strong correlations.
+    model : a compiled one is sampled as it is. adaptation : form of the mass matrix of nutpie. `draw_diag` takes the
+    variance of draws alone: gradients beside it misjudge effects that peaks bound on one side and the prior on the
+    other. `low_rank` is for small posteriors with strong correlations.
 
     Raises SamplingError where no chain can start or a chain dies, RunCancelledError where `progress` was cancelled. An
     interruption stops the chains; in either case nothing is kept.

@@ -130,8 +130,7 @@ def draw_parameters(rng: np.random.Generator, weight: FloatArray, n_groups: int)
     weight : (N_ADDUCTS,) of the adducts, with which the effects of adducts sum to zero.
     """
     axis = weight / np.linalg.norm(weight)
-    typical_sd = [presence.EFFECT_SD, presence.ADDUCT_SD, presence.EFFECT_SD]
-    group_sd, adduct_sd, species_sd = np.exp(rng.normal(np.log(typical_sd), presence.POOL_WIDTH))
+    group_sd, species_sd = rng.lognormal(np.log(presence.EFFECT_SD), presence.POOL_WIDTH, 2)
     offset_mean = rng.normal(0.0, mass.OFFSET_SD_PPM)
     offset_sd = rng.lognormal(np.log(mass.POOL_OFFSET_PPM), mass.POOL_WIDTH)
     log_scale_mean = rng.normal(mass.LOG_SCALE_MEAN, mass.LOG_SCALE_SD)
@@ -141,8 +140,7 @@ def draw_parameters(rng: np.random.Generator, weight: FloatArray, n_groups: int)
         "alpha": rng.normal(presence.ALPHA_MEAN, presence.ALPHA_SD),
         "group_sd": group_sd,
         "group_effect": rng.normal(0.0, group_sd, n_groups),
-        "adduct_sd": adduct_sd,
-        "adduct_effect": _without(axis, rng.normal(0.0, adduct_sd, N_ADDUCTS)),
+        "adduct_effect": _without(axis, rng.normal(0.0, presence.ADDUCT_SD, N_ADDUCTS)),
         "species_sd": species_sd,
         "species_effect": _sum_to_zero(rng.normal(0.0, species_sd, N_SPECIES)),
         "family_effect": rng.normal(list(family.MEAN.values()), family.SD),
@@ -180,7 +178,7 @@ def _as_sampled(
     centred = centring(np.bincount(group, weights=np.exp(ADDUCT_LOG_WEIGHT)[problem.adduct]))
     group_z = centred * truth["alpha"] + truth["group_effect"][groups] * truth["group_sd"] ** (centred - 1.0)
     contrasts = zero_sum_basis(weight, 0).T @ truth["adduct_effect"]
-    return {**others, "group_z": group_z, "adduct_z": contrasts * truth["adduct_sd"] ** (centring(weight[1:]) - 1.0)}
+    return {**others, "group_z": group_z, "adduct_effect": contrasts}
 
 
 def _draw_design(rng: np.random.Generator, world: World) -> _Design:

@@ -15,7 +15,7 @@ from assignment_problems import SLOT_FIELDS
 from scipy import stats
 
 from compassign.models.problem import AssignmentProblem
-from compassign.models.terms.presence import centring, zero_sum_basis
+from compassign.models.terms.presence import zero_sum_basis
 from compassign.units import BoolArray, FloatArray, IntArray
 
 N_GROUPS, N_ADDUCTS, N_SPECIES, N_INJECTIONS = 40, 3, 3, 4
@@ -24,8 +24,7 @@ MINOR_ADDUCT = -1.5
 TRUTH: Mapping[str, FloatArray] = {
     "alpha": np.array(-0.4),
     "group_sd": np.array(0.8),
-    "adduct_sd": np.array(0.9),
-    "adduct_z": np.array([0.4, -0.8]),
+    "adduct_effect": np.array([0.4, -0.8]),
     "species_sd": np.array(0.6),
     "species_effect": np.array([-0.5, 0.1, 0.4]),
     "known_in_effect": np.array(1.2),
@@ -71,8 +70,7 @@ def simulate_peaks(
     group_effect = truth["group_sd"] * rng.normal(size=N_GROUPS)
     eta = truth["alpha"] + group_effect[slots.group] + np.where(slots.adduct == 0, 0.0, MINOR_ADDUCT)
     candidates = np.bincount(slots.adduct, weights=np.where(slots.adduct == 0, 1.0, np.exp(MINOR_ADDUCT)))
-    contrasts = truth["adduct_sd"] ** (1.0 - centring(candidates[1:])) * truth["adduct_z"]
-    adduct_effect = zero_sum_basis(candidates, 0) @ contrasts
+    adduct_effect = zero_sum_basis(candidates, 0) @ truth["adduct_effect"]
     eta = eta + adduct_effect[slots.adduct] + truth["species_effect"][slots.species]
     weight = np.exp(eta + truth["known_in_effect"] * slots.is_known_in)
     chosen, is_background, is_twin = _draw_options(rng, slots, weight)

@@ -32,14 +32,14 @@ def test_every_parameter_and_four_quantities_of_the_data_are_ranked() -> None:
     names = calibration(RIGHT).names
     assert {
         "alpha",
-        "adduct_z[1]",
+        "adduct_effect[1]",
         "mass_log_scale[3]",
         "rt_drift_min[0]",
         "mass_log_scale_slope",
         "mass_offset_slope_ppm[3]",
     } <= set(names)
     assert {"log likelihood", "mean P(null)", "number of nulls", "P(first slot of peak 0)"} <= set(names)
-    assert len(names) == 45
+    assert len(names) == 44
 
 
 def test_the_model_is_calibrated() -> None:

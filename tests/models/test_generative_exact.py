@@ -22,7 +22,7 @@ from compassign.models.terms import presence
 WINDOW_PPM, SHARE = 10.0, 0.15
 ALPHA, KNOWN_IN = -0.7, 0.8
 GROUP_EFFECT, GROUP_SD, HALF_CENTRED = (0.45, -1.08), 0.9, 2.0
-ADDUCT_WEIGHT, ADDUCT_SD = (3.0, 3.0 * math.exp(-1.5)), 0.81  # 3 slots each, of which minor ones count for less
+ADDUCT_WEIGHT = (3.0, 3.0 * math.exp(-1.5))  # 3 slots each, of which minor ones count for less
 GROUP_WEIGHT = (2.0 + 2.0 * math.exp(-1.5), 1.0 + math.exp(-1.5))
 CONTRAST = -0.33  # the two effects sum to zero when weighted
 ADDUCT_EFFECT = tuple(CONTRAST * side / math.hypot(*ADDUCT_WEIGHT) for side in (-ADDUCT_WEIGHT[1], ADDUCT_WEIGHT[0]))
@@ -122,8 +122,7 @@ VALUES = {
             ]
         ]
     ),
-    "adduct_sd": np.array([ADDUCT_SD]),
-    "adduct_z": np.array([[CONTRAST * ADDUCT_SD ** (centred(ADDUCT_WEIGHT[1]) - 1)]]),
+    "adduct_effect": np.array([[CONTRAST]]),
     "species_effect": np.array([SPECIES_EFFECT]),
     "known_in_effect": np.array([KNOWN_IN]),
     "family_effect": np.array([FAMILY_EFFECT[1:]]),

@@ -20,7 +20,7 @@ from compassign.units import BoolArray, FloatArray, IntArray
 ALPHA_MEAN, ALPHA_SD = -1.0, 2.0  # a main-ion candidate is a third as likely as the background, give or take e^2
 MINOR_ADDUCT_LOG_WEIGHT = -1.5  # most compounds are seen first as their (de)protonated ion
 EFFECT_SD = 1.0  # typical pooled SD: a factor of e between two species or groups
-ADDUCT_SD = 3.0  # the same between adducts: some are as common as the main ion, others hardly ever seen
+ADDUCT_SD = 6.0  # between adducts: some are as common as the main ion, others never seen; fixed, as few inform it
 POOL_WIDTH = 0.5  # log-normal, so that the pooled SDs stay off zero, where effects form a funnel
 KNOWN_IN_MEAN, KNOWN_IN_SD = 1.0, 1.0  # listed for the species: e times as likely, to be learned
 MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
@@ -31,8 +31,8 @@ class Presence:
     """eta = alpha + species + isobar group + adduct (+ known_in) effects, partially pooled.
 
     Adduct effects sum to zero when weighted by their candidates, minor ones counting for less: unweighted, they would
-    tie alpha to adducts that hardly any peak informs. Some groups and adducts have hundreds of candidates, others one:
-    each effect is centred as far as its candidates inform it.
+    tie alpha to adducts that hardly any peak informs. Some groups have hundreds of candidates, others one: each effect
+    of a group is centred as far as its candidates inform it.
     Source: Papaspiliopoulos, Roberts & Skold 2007, A General Framework for the Parametrization of Hierarchical Models.
     """
 
@@ -58,13 +58,9 @@ class Presence:
             effects["species"] += pm.ZeroSumNormal("species_effect", sigma=spread, dims="species")
         if len(problem.adduct_names) > 1:
             add_dimension("adduct_contrast", _contrast_names(problem))
-            spread = pm.LogNormal("adduct_sd", np.log(ADDUCT_SD), POOL_WIDTH)
-            centring, basis = _adduct_contrasts(problem)
-            centring = pm.Data("adduct_centring", centring)
-            adduct_z = pm.Normal("adduct_z", 0.0, spread**centring, dims="adduct_contrast")
-            contrasts = spread ** (1.0 - centring) * adduct_z
+            contrast = pm.Normal("adduct_effect", 0.0, ADDUCT_SD, dims="adduct_contrast")
             # not as a dot product, whose compilation takes half a minute
-            effects["adduct"] += (pm.Data("adduct_basis", basis) * contrasts).sum(axis=1)
+            effects["adduct"] += (pm.Data("adduct_basis", _adduct_basis(problem)) * contrast).sum(axis=1)
         if problem.is_known_in.any():
             effects["known_in"] = pm.Normal("known_in_effect", KNOWN_IN_MEAN, KNOWN_IN_SD)
         return effects
@@ -84,7 +80,7 @@ class Presence:
             "group_z": _group_centring(problem) * ALPHA_MEAN,
         }
         if len(problem.adduct_names) > 1:
-            values |= {"adduct_sd": np.asarray(ADDUCT_SD), "adduct_z": np.zeros(len(problem.adduct_names) - 1)}
+            values["adduct_effect"] = np.zeros(len(problem.adduct_names) - 1)
         if len(problem.species_names) > 1:
             values |= {"species_sd": np.asarray(EFFECT_SD), "species_effect": np.zeros(len(problem.species_names))}
         if problem.is_known_in.any():
@@ -98,10 +94,8 @@ class Presence:
         alpha, centring = values["alpha"][:, None], _group_centring(problem, groups)
         effect = values["group_sd"][:, None] ** (1.0 - centring) * (values["group_z"][:, groups] - centring * alpha)
         eta = alpha + _adduct_prior(problem)[adduct] + effect[:, group]
-        if "adduct_z" in values:
-            centring, basis = _adduct_contrasts(problem)
-            effect = (values["adduct_sd"][:, None] ** (1.0 - centring) * values["adduct_z"]) @ basis.T
-            eta = eta + effect[:, adduct]
+        if "adduct_effect" in values:
+            eta = eta + (values["adduct_effect"] @ _adduct_basis(problem).T)[:, adduct]
         if "species_effect" in values:
             eta = eta + values["species_effect"][:, problem.species[slots]]
         if "known_in_effect" in values:
@@ -123,10 +117,9 @@ def _group_centring(problem: AssignmentProblem, groups: IntArray | slice = slice
     return centring(problem.slots_of_groups[groups] @ _expected(problem))
 
 
-def _adduct_contrasts(problem: AssignmentProblem) -> tuple[FloatArray, FloatArray]:
-    """Centring of every contrast, (n_adducts - 1,), and their effects on the adducts, (n_adducts, n_adducts - 1)."""
-    weight, reference = problem.slots_of_adducts * _expected(problem), _reference_adduct(problem)
-    return np.delete(centring(weight), reference), zero_sum_basis(weight, reference)
+def _adduct_basis(problem: AssignmentProblem) -> FloatArray:
+    """Effect of every contrast on the adducts, (n_adducts, n_adducts - 1)."""
+    return zero_sum_basis(problem.slots_of_adducts * _expected(problem), _reference_adduct(problem))
 
 
 def centring(n_candidates: FloatArray) -> FloatArray:

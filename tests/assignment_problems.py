@@ -66,6 +66,23 @@ def tiny_problem(labels: Mapping[int, Collection[int]] | None = None, unlisted_s
     return with_labels(problem, labels or {})
 
 
+def bare_problem() -> AssignmentProblem:
+    """`tiny_problem` with one of everything: group, adduct, species and injection; nothing `known_in`."""
+    problem = tiny_problem()
+    zero = np.zeros(problem.n_slots, dtype=np.int64)
+    return replace(
+        problem,
+        adduct=zero,
+        species=zero,
+        injection=zero,
+        isobar_group=zero + 7,
+        is_known_in=zero.astype(np.bool_),
+        adduct_names=("[M+H]+",),
+        species_names=("liver",),
+        injection_names=("run1 positive",),
+    )
+
+
 def random_problem(
     rng: np.random.Generator, n_peaks: int = 8, n_compounds: int = 6, sizes: IntArray | None = None
 ) -> AssignmentProblem:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pymc as pm
 import pytest
-from assignment_problems import ADDUCTS, tiny_problem
+from assignment_problems import ADDUCTS, bare_problem, tiny_problem
 from pytensor import function
 from scipy import stats
 
@@ -85,20 +85,7 @@ def test_nothing_is_discrete_and_one_potential_is_all_the_likelihood(
 
 
 def test_no_parameter_without_a_use() -> None:
-    problem = tiny_problem()
-    zero = np.zeros(problem.n_slots, dtype=np.int64)
-    bare = replace(
-        problem,
-        adduct=zero,
-        species=zero,
-        injection=zero,
-        isobar_group=zero + 7,
-        is_known_in=zero.astype(np.bool_),
-        adduct_names=("[M+H]+",),
-        species_names=("liver",),
-        injection_names=("run1 positive",),
-    )
-    assert shapes(bare) == {
+    assert shapes(bare_problem()) == {
         "alpha": (),
         "group_sd": (),
         "group_z": (1,),

@@ -102,7 +102,7 @@ def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
         fitted = question.isotopes.spread(fit(question.problem, config, progress))
     with progress.stage("responsibilities"):
         posterior = _responsibilities(question, fitted, config, staging / "models", progress)
-        write_rt_trace(staging / "models" / "rt_trace.nc", rt_stage.posterior, rt_stage.predictions)
+        write_rt_trace(staging / "models" / "rt_trace.nc", rt_stage.posterior, rt_stage.predictions, rt_stage.labels)
     with progress.stage("results"):
         verdict = _verdict(fitted, rt_stage, posterior.check, config)
         return _write_results(question, fitted, posterior, verdict, Output(config, staging / "results", progress))
@@ -135,7 +135,8 @@ def _responsibilities(
     )
     with written_whole(models / "assignment_trace.nc") as path, TraceWriter(path, layout) as writer:
         if fitted.draws is not None:
-            writer.add_posterior({name: fitted.draws.values[name] for name in fitted.hyperparameters})
+            of_hyperparameters = {name: fitted.draws.values[name] for name in fitted.hyperparameters}
+            writer.add_posterior(of_hyperparameters, fitted.draws.labels)
             writer.add_energy(fitted.draws.energy)
         sampler = JointSampler(
             candidates.offsets,

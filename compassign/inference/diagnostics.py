@@ -12,6 +12,7 @@ from arviz_stats.base import array_stats
 
 from compassign.config import SamplerConfig
 from compassign.inference.sampling import Draws
+from compassign.models.draws import scalar_names
 from compassign.units import FloatArray
 
 VerdictName = Literal["converged", "suspect", "failed"]
@@ -67,7 +68,7 @@ def judge(
 
     prior_sd : name -> SD of the prior, of the shape of one draw, for `not_informed`; may lack names.
     """
-    table = _diagnose({name: draws.values[name] for name in hyperparameters})
+    table = _diagnose({name: draws.values[name] for name in hyperparameters}, draws.labels)
     share = float(draws.is_divergent.mean())
     reasons = _reasons(table, share, responsibilities, settings.quick)
     max_rhat = max(row.rhat for row in table.values())
@@ -159,14 +160,13 @@ class _Row:
     ess_tail: float
 
 
-def _diagnose(values: Mapping[str, FloatArray]) -> dict[str, _Row]:
-    """Rank-normalised R-hat, bulk and tail ESS of every scalar, named like `mass_offset_ppm[2]`."""
-    table = {}
+def _diagnose(values: Mapping[str, FloatArray], labels: Mapping[str, tuple[str, ...]]) -> dict[str, _Row]:
+    """Rank-normalised R-hat, bulk and tail ESS of every scalar by its name."""
+    table: dict[str, _Row] = {}
     for name, array in values.items():
         scalars = array.reshape(*array.shape[:2], -1)
-        for index in range(scalars.shape[2]):
-            label = f"{name}[{index}]" if array.shape[2:] else name
-            table[label] = _diagnose_scalar(scalars[:, :, index])
+        names = scalar_names(name, scalars.shape[2] if array.shape[2:] else None, labels.get(name))
+        table |= {label: _diagnose_scalar(scalars[:, :, index]) for index, label in enumerate(names)}
     return table
 
 
@@ -191,6 +191,6 @@ def _not_informed(draws: Draws, prior_sd: Mapping[str, FloatArray]) -> tuple[str
     found = []
     for name, sd in prior_sd.items():
         ratio = draws.values[name].std(axis=(0, 1)) / sd
-        wide = np.argwhere(ratio > NOT_INFORMED_RATIO).tolist()
-        found += [f"{name}{index}" if index else name for index in wide]
+        names = scalar_names(name, ratio.size if ratio.shape else None, draws.labels.get(name))
+        found += [names[index] for index in np.flatnonzero(ratio > NOT_INFORMED_RATIO)]
     return tuple(found)

@@ -84,12 +84,13 @@ class Start:
 class NativeModel:
     """A compiled model and its data.
 
-    free : in the order of the unconstrained vector. data : name -> array, in the order of the compiled function.
-    initial : (n_dim,) where chains start, give or take the jitter. logp, expand : C functions for nutpie. start : the
-    compiled initial point.
+    free : in the order of the unconstrained vector. labels : what `labels_of` says of the model. data : name -> array,
+    in the order of the compiled function. initial : (n_dim,) where chains start, give or take the jitter. logp and
+    expand : C functions for nutpie. start : the compiled initial point.
     """
 
     free: tuple[Free, ...]
+    labels: Mapping[str, tuple[str, ...]]
     data: Mapping[str, Any]
     initial: FloatArray
     start: Start
@@ -114,7 +115,7 @@ class NativeModel:
                 raise SamplingError(f"{name}: the model has no such data variable of {old.ndim} dimensions")
             data[name] = np.array(known[name], dtype=old.dtype, order="C")
         free, initial = _free_variables(model, self.start)
-        return replace(self, free=free, data=data, initial=initial)
+        return replace(self, free=free, labels=labels_of(model), data=data, initial=initial)
 
     def log_density(self, position: FloatArray) -> tuple[float, FloatArray]:
         """Log density and gradient at an unconstrained point, (n_dim,); for tests and timings."""
@@ -182,7 +183,13 @@ def compile_model(model: pm.Model) -> NativeModel:
         data = {variable.name: np.array(variable.get_value(), order="C") for variable in function.get_shared()}
         with _one_at_a_time(free):
             c_logp = _c_logp(function.vm.jit_fn, [value.ndim for value in values], list(data.values()))
-        return NativeModel(free, data, initial, start, c_logp, _c_copy())
+        return NativeModel(free, labels_of(model), data, initial, start, c_logp, _c_copy())
+
+
+def labels_of(model: pm.Model) -> dict[str, tuple[str, ...]]:
+    """What the elements of each free variable with one dimension are called: name -> a label for each."""
+    dims = {variable.name: model.named_vars_to_dims.get(variable.name, ()) for variable in model.free_RVs}
+    return {name: tuple(map(str, model.coords[along[0]])) for name, along in dims.items() if len(along) == 1}
 
 
 @dataclass

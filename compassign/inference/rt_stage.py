@@ -33,12 +33,13 @@ NO_RESPONSIBILITIES = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_fini
 class RtStage:
     """Predictions and how they came about.
 
-    posterior : free variables, (n_chains, n_draws, ...) each; empty without calibrants. verdict : None if nothing was
-    sampled.
+    posterior : free variables, (n_chains, n_draws, ...) each; empty without calibrants. labels : name -> what its
+    elements are called. verdict : None if nothing was sampled.
     """
 
     predictions: RtPredictions
     posterior: Mapping[str, FloatArray] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     verdict: Verdict | None = None
     warnings: tuple[str, ...] = ()
 
@@ -71,7 +72,8 @@ def sample_rt_stage(
     compiled = model if settings.backend == "pymc" else compiler(model)
     draws = sample(compiled, settings, seed, progress, "low_rank")
     verdict = judge(draws, hyperparameters(design), NO_RESPONSIBILITIES, settings, {})
-    return RtStage(fill_in(predict(design, draws.flat()), dataset.compounds["formula"]), draws.values, verdict)
+    predictions = fill_in(predict(design, draws.flat()), dataset.compounds["formula"])
+    return RtStage(predictions, draws.values, draws.labels, verdict)
 
 
 def _untrained_warnings(dataset: Dataset, design: RetentionDesign) -> tuple[str, ...]:

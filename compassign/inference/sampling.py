@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ import pymc as pm
 
 from compassign.config import SamplerConfig
 from compassign.errors import RunCancelledError, SamplingError
-from compassign.inference.native import POSITION, NativeModel, compile_model
+from compassign.inference.native import POSITION, NativeModel, compile_model, labels_of
 from compassign.progress import Progress
 from compassign.sampling_progress import ChainProgress, SamplingProgress
 from compassign.units import BoolArray, FloatArray
@@ -29,13 +29,14 @@ class Draws:
     """Posterior draws of the free variables.
 
     values : name -> (n_chains, n_draws, ...). is_divergent, energy : (n_chains, n_draws). sampling_s : wall-clock
-    seconds.
+    seconds. labels : name -> what its elements are called; may lack names.
     """
 
     values: Mapping[str, FloatArray]
     is_divergent: BoolArray
     energy: FloatArray
     sampling_s: float
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def n_chains(self) -> int:
@@ -76,6 +77,7 @@ def sample(
         is_divergent=statistics["diverging"].to_numpy().astype(np.bool_),
         energy=statistics["energy"].to_numpy().astype(np.float64),
         sampling_s=time.perf_counter() - started,
+        labels=labels_of(model) if isinstance(model, pm.Model) else model.labels,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from compassign.units import FloatArray, IntArray
@@ -34,3 +34,13 @@ class DrawSource:
     n_chains: int
     n_draws: int
     block: Callable[[slice], Block]
+
+
+def scalar_names(name: str, size: int | None, labels: Sequence[str] | None) -> list[str]:
+    """What the scalars of a parameter are called: `alpha`, `mass_offset_ppm[run1 positive]`.
+
+    size : number of elements, None for a scalar. labels : of the elements; their numbers take their place.
+    """
+    if size is None:
+        return [name]
+    return [f"{name}[{label}]" for label in (labels if labels is not None and len(labels) == size else range(size))]

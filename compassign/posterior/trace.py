@@ -17,6 +17,8 @@ from compassign.errors import InputError
 from compassign.files import written_whole
 from compassign.units import FloatArray, IntArray, StrArray
 
+AXIS = "_dim_"  # between the name of a parameter and the number of one of its axes
+Labels = Mapping[str, tuple[str, ...]]  # name of a parameter -> what its elements are called
 CHUNK_CELLS = 1_000_000  # 4 MB of float32 a chunk
 CACHE_BYTES = 16_000_000  # room for the chunk that blocks of peaks are still filling
 
@@ -117,9 +119,9 @@ class TraceWriter:
         block[..., 1:][..., mask] = thinned[0]
         self._r[:, :, peaks.start : peaks.stop, :] = block
 
-    def add_posterior(self, values: Mapping[str, FloatArray]) -> None:
+    def add_posterior(self, values: Mapping[str, FloatArray], labels: Labels) -> None:
         """Add other parameters, each (n_chains, n_draws, ...), thinned like the responsibilities."""
-        _add_variables(self._file["posterior"], values, self._layout.thin)
+        _add_variables(self._file["posterior"], values, labels, self._layout.thin)
 
     def add_energy(self, energy: FloatArray) -> None:
         """Add the energy of every draw, (n_chains, n_draws): what one draw adds to the one before needs all of them."""
@@ -128,7 +130,7 @@ class TraceWriter:
         group.create_variable("energy", ("chain", "draw"), data=energy)
 
 
-def write_rt_trace(path: Path, posterior: Mapping[str, FloatArray], predictions: RtPredictions) -> None:
+def write_rt_trace(path: Path, posterior: Mapping[str, FloatArray], predictions: RtPredictions, labels: Labels) -> None:
     """Write the RT stage: group `/posterior` with dims (chain, draw, ...), `/constant_data` with its predictions.
 
     posterior : empty where there were no calibrants to learn from; attribute `n_chains` is 0 then.
@@ -143,7 +145,7 @@ def write_rt_trace(path: Path, posterior: Mapping[str, FloatArray], predictions:
             constant.create_variable(name, ("species", "compound"), data=values)
         constant.create_variable("rt_noise_min", (), data=predictions.noise_sd_min)
         if shape[0]:
-            _add_variables(file.create_group("posterior"), posterior, 1)
+            _add_variables(file.create_group("posterior"), posterior, labels, 1)
 
 
 def read_rt_predictions(path: Path) -> RtPredictions:
@@ -158,12 +160,14 @@ def read_rt_predictions(path: Path) -> RtPredictions:
     return RtPredictions(mean_min, sd_min, float(noise_min))
 
 
-def _add_variables(group: Any, values: Mapping[str, FloatArray], thin: int) -> None:
+def _add_variables(group: Any, values: Mapping[str, FloatArray], labels: Labels, thin: int) -> None:
     """Write variables (n_chains, n_draws, ...), every `thin`-th draw, with a dimension of their own for each further
-    axis.
+    axis, and the labels of a single one as its coordinate.
     """
     for name, array in values.items():
-        dims = tuple(f"{name}_dim_{axis}" for axis in range(array.ndim - 2))
+        dims = tuple(f"{name}{AXIS}{axis}" for axis in range(array.ndim - 2))
         for dim, size in zip(dims, array.shape[2:], strict=True):
             group.dimensions[dim] = size
+        if len(dims) == 1 and len(labels.get(name, ())) == array.shape[2]:
+            group.create_variable(dims[0], dims, data=np.array(labels[name], dtype=object), dtype=h5py.string_dtype())
         group.create_variable(name, ("chain", "draw", *dims), data=array[:, ::thin])

@@ -14,6 +14,8 @@ import pandas as pd
 from arviz_stats.base import array_stats
 
 from compassign.errors import InputError
+from compassign.models.draws import scalar_names
+from compassign.posterior.trace import AXIS
 from compassign.queries.run_folder import Run
 from compassign.units import FloatArray, IntArray
 
@@ -30,7 +32,7 @@ _CONVERGENCE_COLUMNS = ("name", "mean", "sd", "low", "high", "rhat", "ess_bulk",
 class Draws:
     """Stored draws of every scalar parameter.
 
-    names : like `mass_offset_ppm[2]`; empty for a model that is not sampled. values : (n_names, n_chains, n_draws).
+    names : as of `scalar_names`; empty for a model that is not sampled. values : (n_names, n_chains, n_draws).
     thin : every how many draws one is stored.
     """
 
@@ -63,13 +65,13 @@ def read_draws(run: Run) -> Draws:
     Raises InputError if the trace is missing or cannot be read.
     """
     with _opened(run.path / TRACE_FILE) as file:
-        return _flattened(_parameters(file["posterior"]), int(file.attrs["thin"]))
+        return _flattened(file["posterior"], int(file.attrs["thin"]))
 
 
 def read_rt_draws(run: Run) -> Draws:
     """Read the parameters of the RT stage; none where there was nothing to learn from. Raises InputError too."""
     with _opened(run.path / RT_TRACE_FILE) as file:
-        return _flattened(_parameters(file["posterior"]) if "posterior" in file else {}, 1)
+        return _flattened(file["posterior"], 1) if "posterior" in file else Draws((), np.empty((0, 0, 0)), 1)
 
 
 def read_energy(run: Run) -> Energy:
@@ -95,19 +97,17 @@ def _opened(path: Path) -> Iterator[Any]:
         raise InputError(f"{path}: not a trace that a run writes ({error})") from error
 
 
-def _parameters(group: Any) -> dict[str, Any]:
-    return {name: np.asarray(group[name][...]) for name in group.variables if name not in _NOT_PARAMETERS}
-
-
-def _flattened(arrays: dict[str, Any], thin: int) -> Draws:
-    """One row for each scalar of arrays (n_chains, n_draws, ...)."""
+def _flattened(group: Any, thin: int) -> Draws:
+    """One row for each scalar of the variables (n_chains, n_draws, ...) of a group, named by its coordinate."""
     names: list[str] = []
     rows: list[FloatArray] = []
-    for name, array in arrays.items():
+    for name in group.variables:
+        if name in _NOT_PARAMETERS or AXIS in name:
+            continue
+        array, axis = np.asarray(group[name][...]), f"{name}{AXIS}0"
         scalars = np.moveaxis(array.reshape(*array.shape[:2], -1), 2, 0)  # (n, n_chains, n_draws)
-        names += (
-            [f"{name}[{index}]" for index in range(len(scalars))] if array.ndim > len(("chain", "draw")) else [name]
-        )
+        labels = [label.decode() for label in group[axis][...]] if axis in group.variables else None
+        names += scalar_names(name, len(scalars) if array.shape[2:] else None, labels)
         rows.append(scalars)
     values = np.concatenate(rows) if rows else np.empty((0, 0, 0))
     return Draws(tuple(names), values.astype(np.float64), thin)

@@ -61,6 +61,16 @@ def test_split_rhat_of_constants_and_stuck_chains() -> None:
     assert np.isinf(found[1:]).all()
 
 
+def test_reasons_name_the_element(rng: np.random.Generator) -> None:
+    values = good_draws(rng)
+    values["offset"][0, :, 1] += 3.0
+    draws = replace(make_draws(values), labels={"offset": ("morning", "evening")})
+    verdict = judge(draws, ("alpha", "offset"), FINE, FULL, {"offset": np.array([1.0, 9.0])})
+    assert all("offset[evening]" in reason for reason in verdict.reasons)
+    assert verdict.reasons
+    assert verdict.not_informed == ("offset[morning]",)
+
+
 def test_good_draws_converge(rng: np.random.Generator) -> None:
     values = good_draws(rng)
     verdict = verdict_of(values)

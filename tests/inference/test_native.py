@@ -29,7 +29,7 @@ from pytensor.link.numba.linker import NumbaLinker
 
 from compassign.errors import SamplingError
 from compassign.inference import native
-from compassign.inference.native import NativeModel, Start
+from compassign.inference.native import NativeModel, Start, labels_of
 from compassign.models.generative import build_generative_model, build_reference_model
 from compassign.models.problem import AssignmentProblem
 
@@ -189,7 +189,7 @@ def uncompiled(model: pm.Model) -> NativeModel:
     """A native model without its functions."""
     start = Start.of(model)
     free, initial = native._free_variables(model, start)
-    return NativeModel(free, {}, initial, start, None, None)
+    return NativeModel(free, {}, {}, initial, start, None, None)
 
 
 def model_of_transforms() -> pm.Model:
@@ -219,6 +219,14 @@ def test_constrained_as_pymc_does(build: Callable[[], pm.Model], rng: np.random.
             for name, expected in zip(names, function(**point), strict=True):
                 assert found[name][chain, draw].shape == expected.shape
                 assert found[name][chain, draw] == pytest.approx(expected, rel=1e-12, abs=1e-12), name
+
+
+def test_elements_are_called_what_their_dimension_says() -> None:
+    assert labels_of(model_of_transforms()) == {"balanced": ("cat", "dog", "eel", "fox")}
+    labels = labels_of(build_generative_model(tiny_problem(), TERMS["all"]))
+    assert labels["adduct_effect"] == ("[M+Na]+", "[M+K]+")
+    assert labels["mass_offset_ppm"] == ("run1 positive", "run2 positive")
+    assert "alpha" not in labels
 
 
 def test_vector_starts_at_pymcs_initial_point() -> None:

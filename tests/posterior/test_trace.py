@@ -138,11 +138,12 @@ def test_other_parameters_are_thinned_alike(tmp_path: Path, rng: np.random.Gener
     drawn = draw_source(rng, [7] * 100, n_chains=2, n_draws=500)
     values = {"alpha": rng.normal(size=(2, 500)), "offset": rng.normal(size=(2, 500, 3))}
     with TraceWriter(trace_path(tmp_path), drawn.layout(1)) as writer:
-        writer.add_posterior(values)
+        writer.add_posterior(values, {"offset": ("a", "b", "c")})
         summarise(drawn.source, drawn.peak_ids, drawn.slot_compounds, writer, lambda share: None)
     with opened(trace_path(tmp_path)) as tree:
         assert variable(tree, "posterior/alpha").dims == ("chain", "draw")
         assert variable(tree, "posterior/offset").dims == ("chain", "draw", "offset_dim_0")
+        assert variable(tree, "posterior/offset")["offset_dim_0"].to_numpy().tolist() == ["a", "b", "c"]
         assert variable(tree, "posterior/alpha").to_numpy() == pytest.approx(values["alpha"][:, ::4], abs=0)
         assert variable(tree, "posterior/offset").to_numpy() == pytest.approx(values["offset"][:, ::4], abs=0)
 
@@ -189,7 +190,7 @@ PREDICTIONS = RtPredictions(np.array([[1.0, 2.0, np.nan]] * 2), np.array([[0.1, 
 def test_rt_trace_holds_posterior_and_predictions(tmp_path: Path, rng: np.random.Generator) -> None:
     posterior = {"noise_min": rng.random((2, 30)), "species_min": rng.normal(size=(2, 30, 2))}
     path = tmp_path / "models" / "rt_trace.nc"
-    write_rt_trace(path, posterior, PREDICTIONS)
+    write_rt_trace(path, posterior, PREDICTIONS, {"species_min": ("liver", "plasma")})
     assert [file.name for file in path.parent.iterdir()] == ["rt_trace.nc"]
     with opened(path) as tree:
         assert tree.attrs["n_chains"] == 2
@@ -204,7 +205,7 @@ def test_rt_trace_holds_posterior_and_predictions(tmp_path: Path, rng: np.random
 
 
 def test_rt_trace_without_a_posterior(tmp_path: Path) -> None:
-    write_rt_trace(tmp_path / "rt_trace.nc", {}, PREDICTIONS)
+    write_rt_trace(tmp_path / "rt_trace.nc", {}, PREDICTIONS, {})
     with opened(tmp_path / "rt_trace.nc") as tree:
         assert tree.attrs["n_chains"] == 0
         assert "posterior" not in tree.children

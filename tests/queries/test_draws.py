@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from big_run import N_DRAWS
 
+from compassign.candidates import RtPredictions
 from compassign.errors import InputError
+from compassign.posterior.trace import write_rt_trace
 from compassign.queries.draws import (
     N_RANK_BINS,
     RT_TRACE_FILE,
@@ -74,6 +76,10 @@ def test_the_rt_stage_has_draws_of_its_own(copied_folder: Path) -> None:
         group.create_variable("slope_min", ("chain", "draw", "slope_min_dim_0"), data=np.ones((2, N_DRAWS, 2)))
     draws = read_rt_draws(run)
     assert (draws.names, draws.thin) == (("noise_min", "slope_min[0]", "slope_min[1]"), 1)
+    values = {"species_min": np.ones((2, N_DRAWS, 2)), "noise_min": np.ones((2, N_DRAWS))}
+    predictions = RtPredictions(np.ones((2, 1)), np.ones((2, 1)), 0.1)
+    write_rt_trace(copied_folder / RT_TRACE_FILE, values, predictions, {"species_min": ("liver", "plasma")})
+    assert read_rt_draws(run).names == ("species_min[liver]", "species_min[plasma]", "noise_min")
     (copied_folder / RT_TRACE_FILE).unlink()
     with pytest.raises(InputError, match=r"rt_trace\.nc: no such file"):
         read_rt_draws(run)

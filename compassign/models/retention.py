@@ -29,7 +29,7 @@ def build_retention_model(design: RetentionDesign) -> pm.Model:
     """
     with pm.Model() as model:
         _add_dimensions(design)
-        shift = pm.Data("shift_min", np.asarray(SHIFT_SHARE * design.span_min))
+        shift = pm.Data("shift_min", np.asarray(min(SHIFT_SHARE * design.span_min, design.alignment.sd_min)))
         log_shift = pm.Data("log_shift", np.log(2 * SHIFT_SHARE * design.span_min))
         centre = pm.Data("centre_min", np.asarray(0.0 if design.has_own else design.rt_min.mean()))
         quarter = pm.Data("quarter_span_min", np.asarray(design.span_min / 4))
@@ -38,7 +38,8 @@ def build_retention_model(design: RetentionDesign) -> pm.Model:
         if design.covariate_names:
             slope_sd = shift if design.has_own else pm.LogNormal("slope_sd_min", log_shift, POOL_WIDTH)
             slope = pm.Normal("slope_min", 0.0, slope_sd, dims="covariate")
-        error_scale = pm.LogNormal("error_scale", 0.0, OWN_SD_WIDTH if design.has_own else UNKNOWN_SD_WIDTH)
+        width = min(OWN_SD_WIDTH, design.alignment.log_scale_sd) if design.has_own else UNKNOWN_SD_WIDTH
+        error_scale = pm.LogNormal("error_scale", 0.0, pm.Data("error_scale_width", np.asarray(width)))
         mean = _level("calibrant", design.compound, intercept, slope, design)
         if design.repeated.size:
             repeated = _repeated_compounds(intercept, slope, error_scale, design)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 from small_dataset import COMPOUNDS, PEAKS, calibrants, make_dataset
 
@@ -47,6 +48,20 @@ def test_design_of_a_library_with_predictions() -> None:
     assert design.is_predictable.tolist() == [True, True, False, True]
     assert design.covariates.shape == (4, 1)
     assert np.ptp(design.covariates[[0, 1, 3], 0]) == pytest.approx(2.5 / span)
+
+
+@pytest.mark.parametrize(("told", "level_sd", "scale_sd"), [((0.1, 0.05), 0.1, 0.05), ((np.inf, np.inf), 0.245, 0.3)])
+def test_calibrants_correct_what_the_peaks_have_left_open(
+    told: tuple[float, float], level_sd: float, scale_sd: float
+) -> None:
+    """Of a level that thousands of peaks have told, a few labelled compounds know less."""
+    design = design_of(OWN)
+    aligned = replace(design.alignment, sd_min=told[0], log_scale_sd=told[1])
+    model = build_retention_model(replace(design, alignment=aligned))
+    names = ("intercept_min", "slope_min", "error_scale")
+    drawn = pm.draw([model[name] for name in names], draws=2000, random_seed=1, mode="FAST_COMPILE")
+    found = [drawn[0].std(), drawn[1].std(), np.log(drawn[2]).std()]
+    assert found == pytest.approx([level_sd, level_sd, scale_sd], rel=0.1)
 
 
 def test_span_covers_peaks_and_calibrants() -> None:

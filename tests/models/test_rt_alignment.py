@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from compassign.data.bundled import demo_dataset
@@ -61,6 +62,19 @@ def test_few_of_many_peaks_say_the_same(
     of_some = align(study, theirs, sd)
     assert of_some != of_all
     assert of_some.of(theirs) == pytest.approx(of_all.of(theirs), abs=0.5)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_how_well_the_line_is_told_depends_on_masses_and_not_on_copies(
+    study: Dataset, rng: np.random.Generator, n: int
+) -> None:
+    theirs, sd = predictions(study, rng) - 2.0, np.full(len(study.compounds), 1.0)
+    peaks = pd.concat([study.peaks] * n).reset_index(drop=True)
+    once, found = align(study, theirs, sd), align(replace(study, peaks=peaks), theirs, sd)
+    error = np.abs(np.array(found.values_min) - found.knots_min - 2.0).mean()
+    assert error < 3.0 * found.sd_min < 2.0
+    assert found.log_scale_sd < 0.3
+    assert found.sd_min == pytest.approx(once.sd_min, rel=0.25)  # and not by the root of 3
 
 
 def test_predictions_that_say_nothing_are_hardly_moved(study: Dataset, rng: np.random.Generator) -> None:

@@ -66,9 +66,8 @@ def tiny_problem(labels: Mapping[int, Collection[int]] | None = None, unlisted_s
     return with_labels(problem, labels or {})
 
 
-def bare_problem() -> AssignmentProblem:
-    """`tiny_problem` with one of everything: group, adduct, species and injection; nothing `known_in`."""
-    problem = tiny_problem()
+def bare(problem: AssignmentProblem) -> AssignmentProblem:
+    """The problem with one group, adduct, species and injection, and nothing `known_in`: the fewest free variables."""
     zero = np.zeros(problem.n_slots, dtype=np.int64)
     return replace(
         problem,

@@ -14,7 +14,7 @@ PROGRAM = """
 import time
 
 started = time.perf_counter()
-from assignment_problems import bare_problem
+from assignment_problems import bare, tiny_problem
 
 from compassign.config import SamplerConfig
 from compassign.inference.native import compile_model
@@ -22,7 +22,7 @@ from compassign.inference.sampling import sample
 from compassign.models.generative import build_generative_model, default_terms
 from compassign.progress import SilentProgress
 
-native = compile_model(build_generative_model(bare_problem(), default_terms()))
+native = compile_model(build_generative_model(bare(tiny_problem()), default_terms()))
 compile_s = time.perf_counter() - started
 draws = sample(native, SamplerConfig(draws=40, tune=60, chains=2), 3, SilentProgress())
 for name, values in sorted(draws.values.items()):

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pymc as pm
 import pytest
-from assignment_problems import random_problem, random_values, tiny_problem
+from assignment_problems import bare, random_problem, random_values, tiny_problem
 from compiled_mixture import compile_quickly, compiled_mixture
 
 from compassign.models.generative import (
@@ -59,19 +59,7 @@ def test_labels_change_the_likelihood() -> None:
 
 
 def minimal_problem(rng: np.random.Generator) -> AssignmentProblem:
-    """One species, injection and adduct, nothing known: the fewest free variables."""
-    problem = random_problem(rng)
-    zero = np.zeros(problem.n_slots, dtype=np.int64)
-    return replace(
-        problem,
-        adduct=zero,
-        species=zero,
-        injection=zero,
-        is_known_in=zero.astype(np.bool_),
-        adduct_names=("[M+H]+",),
-        species_names=("liver",),
-        injection_names=("run1 positive",),
-    )
+    return bare(random_problem(rng))
 
 
 @pytest.mark.parametrize("draw_problem", [minimal_problem, random_problem])

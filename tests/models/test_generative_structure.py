@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pymc as pm
 import pytest
-from assignment_problems import ADDUCTS, bare_problem, tiny_problem
+from assignment_problems import ADDUCTS, bare, tiny_problem
 from pytensor import function
 from scipy import stats
 
@@ -85,7 +85,7 @@ def test_nothing_is_discrete_and_one_potential_is_all_the_likelihood(
 
 
 def test_no_parameter_without_a_use() -> None:
-    assert shapes(bare_problem()) == {
+    assert shapes(bare(tiny_problem())) == {
         "alpha": (),
         "group_sd": (),
         "group_z": (1,),

@@ -39,8 +39,10 @@ class DrawSource:
 def scalar_names(name: str, size: int | None, labels: Sequence[str] | None) -> list[str]:
     """What the scalars of a parameter are called: `alpha`, `mass_offset_ppm[run1 positive]`.
 
-    size : number of elements, None for a scalar. labels : of the elements; their numbers take their place.
+    size : number of elements, None for a scalar. labels : of the elements; where they do not tell these apart, their
+    numbers take their place.
     """
     if size is None:
         return [name]
-    return [f"{name}[{label}]" for label in (labels if labels is not None and len(labels) == size else range(size))]
+    tells_apart = labels is not None and len(labels) == len(set(labels)) == size
+    return [f"{name}[{label}]" for label in (labels if labels is not None and tells_apart else range(size))]

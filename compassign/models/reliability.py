@@ -28,7 +28,7 @@ def reliability(problem: AssignmentProblem) -> Any:
     names = problem.statements.annotator_names
     if not names:
         return pt.zeros(0)
-    add_dimension("annotator", names)
+    add_dimension("annotator", range(len(names)))  # verdicts and traces leave the laboratory: no name in them
     return pt.sigmoid(pm.Normal(NAME, logit(TYPICAL_RELIABILITY), LOGIT_WIDTH, dims="annotator"))
 
 

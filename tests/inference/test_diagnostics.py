@@ -71,6 +71,13 @@ def test_reasons_name_the_element(rng: np.random.Generator) -> None:
     assert verdict.not_informed == ("offset[morning]",)
 
 
+def test_elements_that_share_a_label_are_judged_each(rng: np.random.Generator) -> None:
+    values = good_draws(rng)
+    values["offset"][0, :, 0] += 3.0
+    draws = replace(make_draws(values), labels={"offset": ("morning", "morning")})
+    assert "offset[0]" in judge(draws, ("alpha", "offset"), FINE, FULL, {}).reasons[0]
+
+
 def test_good_draws_converge(rng: np.random.Generator) -> None:
     values = good_draws(rng)
     verdict = verdict_of(values)

@@ -227,6 +227,8 @@ def test_elements_are_called_what_their_dimension_says() -> None:
     assert labels["adduct_effect"] == ("[M+Na]+", "[M+K]+")
     assert labels["mass_offset_ppm"] == ("run1 positive", "run2 positive")
     assert "alpha" not in labels
+    said = build_generative_model(said_problem(np.random.default_rng(7), n_annotators=2), TERMS["all"])
+    assert labels_of(said)["annotator_logit"] == ("0", "1")  # no name, as these leave the laboratory
 
 
 def test_vector_starts_at_pymcs_initial_point() -> None:

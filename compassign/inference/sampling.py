@@ -20,6 +20,7 @@ from compassign.sampling_progress import ChainProgress, SamplingProgress
 from compassign.units import BoolArray, FloatArray
 
 Adaptation = Literal["draw_diag", "low_rank"]
+_MAX_DEPTH = 7  # 127 steps a draw: settled chains need 63, and more only lengthens the start, far out and badly scaled
 _POLL_S = 0.02  # how long a finished or cancelled run may go unnoticed
 _REPORT_MS = 250
 
@@ -94,6 +95,7 @@ def _run_nutpie(
         seed=seed,
         adaptation=adaptation,
         target_accept=settings.target_accept,
+        maxdepth=_MAX_DEPTH,
         save_warmup=False,
         progress_bar=False,
         progress_callback=_reporter(progress),

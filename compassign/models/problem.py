@@ -94,11 +94,12 @@ class AssignmentProblem:
         return groups, slot.astype(np.int64)
 
     @cached_property
-    def slots_of_groups(self) -> IntArray:
-        """(n_groups, n_adducts) how many slots each isobar group in play has as each adduct."""
+    def ions_of_groups(self) -> IntArray:
+        """(n_groups, n_adducts) at how many peaks each isobar group in play is a candidate as each adduct."""
         (groups, slot), n_adducts = self.groups_in_play, len(self.adduct_names)
-        counted = np.bincount(slot * n_adducts + self.adduct, minlength=groups.size * n_adducts)
-        return counted.reshape(groups.size, n_adducts)
+        n_ions = groups.size * n_adducts
+        of_peaks = np.unique(self.peak_of_slot * n_ions + slot * n_adducts + self.adduct)  # isomers are one ion
+        return np.bincount(of_peaks % n_ions, minlength=n_ions).reshape(groups.size, n_adducts)
 
     @cached_property
     def slots_of_adducts(self) -> IntArray:

@@ -23,7 +23,7 @@ WINDOW_PPM, SHARE = 10.0, 0.15
 ALPHA, KNOWN_IN = -0.7, 0.8
 GROUP_EFFECT, GROUP_SD, HALF_CENTRED = (0.45, -1.08), 0.9, 2.0
 ADDUCT_WEIGHT = (3.0, 3.0 * math.exp(-1.5))  # 3 slots each, of which minor ones count for less
-GROUP_WEIGHT = (2.0 + 2.0 * math.exp(-1.5), 1.0 + math.exp(-1.5))
+GROUP_WEIGHT = (1.0 + 2.0 * math.exp(-1.5), 1.0 + math.exp(-1.5))  # the isomers of the first peak are one ion
 CONTRAST = -0.33  # the two effects sum to zero when weighted
 ADDUCT_EFFECT = tuple(CONTRAST * side / math.hypot(*ADDUCT_WEIGHT) for side in (-ADDUCT_WEIGHT[1], ADDUCT_WEIGHT[0]))
 SPECIES_EFFECT = (0.24, -0.24)
@@ -107,7 +107,7 @@ def three_peaks() -> AssignmentProblem:
 
 
 def centred(weight: float) -> float:
-    """How far an effect of so many candidates is centred."""
+    """How far an effect of so many ions is centred."""
     return weight / (weight + HALF_CENTRED)
 
 

@@ -24,15 +24,15 @@ ADDUCT_SD = 6.0  # between adducts: some are as common as the main ion, others n
 POOL_WIDTH = 0.5  # log-normal, so that the pooled SDs stay off zero, where effects form a funnel
 KNOWN_IN_MEAN, KNOWN_IN_SD = 1.0, 1.0  # listed for the species: e times as likely, to be learned
 MAIN_ADDUCTS = frozenset({"[M+H]+", "[M-H]-"})
-HALF_CENTRED = 100.0  # main-ion candidates; most are nearly certain or nearly excluded, and tell little of an effect
+HALF_CENTRED = 100.0  # main ions that a group may have made; most it nearly surely did or did not, which tells little
 
 
 class Presence:
     """eta = alpha + species + isobar group + adduct (+ known_in) effects, partially pooled.
 
     Adduct effects sum to zero when weighted by their candidates, minor ones counting for less: unweighted, they would
-    tie alpha to adducts that hardly any peak informs. Some groups have hundreds of candidates, others one: each effect
-    of a group is centred as far as its candidates inform it.
+    tie alpha to adducts that hardly any peak informs. Some groups may have made hundreds of peaks, others one: each
+    effect of a group is centred as far as these inform it, however many isomers it has.
     Source: Papaspiliopoulos, Roberts & Skold 2007, A General Framework for the Parametrization of Hierarchical Models.
     """
 
@@ -114,7 +114,7 @@ def _adduct_prior(problem: AssignmentProblem) -> FloatArray:
 
 def _group_centring(problem: AssignmentProblem, groups: IntArray | slice = slice(None)) -> FloatArray:
     """(n_groups,) of some of the groups in play, all unless given."""
-    return centring(problem.slots_of_groups[groups] @ _expected(problem))
+    return centring(problem.ions_of_groups[groups] @ _expected(problem))
 
 
 def _adduct_basis(problem: AssignmentProblem) -> FloatArray:
@@ -122,9 +122,9 @@ def _adduct_basis(problem: AssignmentProblem) -> FloatArray:
     return zero_sum_basis(problem.slots_of_adducts * _expected(problem), _reference_adduct(problem))
 
 
-def centring(n_candidates: FloatArray) -> FloatArray:
-    """How much the candidates of an effect say beside its prior: 1, it is sampled as itself; 0, in units of its SD."""
-    return n_candidates / (n_candidates + HALF_CENTRED)
+def centring(n_ions: FloatArray) -> FloatArray:
+    """How much a group's ions say of its effect beside the prior: 1, it is sampled as itself; 0, in units of its SD."""
+    return n_ions / (n_ions + HALF_CENTRED)
 
 
 def zero_sum_basis(weight: FloatArray, reference: int) -> FloatArray:

@@ -23,8 +23,8 @@ Levels = dict[str, FdrLevel]
 def with_intervals(levels: Levels, decisions: Decisions, joint: JointDraws) -> Levels:
     """Add to each limit the interval of the share of false calls among the accepted peaks.
 
-    The false calls are counted in every draw of parameters and sources, so the interval holds both that probabilities
-    are uncertain together, and that what is probable need not be so.
+    The false calls are counted in every draw of parameters and sources, so the interval holds that probabilities are
+    uncertain together, that what is probable need not be so, and that a compound's peaks are false together.
     """
     return {
         limit: replace(level, false_share_interval=_interval(joint, decisions, float(limit)))

@@ -29,7 +29,7 @@ class Sinks:
 
 @dataclass(frozen=True)
 class JointDraws:
-    """N_JOINT draws of the sources of all peaks, those of a draw under the same parameters.
+    """N_JOINT draws of the sources of all peaks, those of a draw under the same parameters and by the same chance.
 
     offsets, slot_compound : the ragged slots and the library index of each slot's compound.
     rank : (N_JOINT, n_peaks) which of its slots made the peak; the number of its slots where none did.
@@ -62,9 +62,10 @@ class JointDraws:
 class JointSampler:
     """Draws the source of every peak while responsibilities are streamed.
 
-    Given the parameters of a draw, peaks are independent, so each peak's source is drawn by its responsibilities. Draws
-    are thinned evenly to N_JOINT; a model with fewer, or with none, has them repeated, so that what remains is the
-    chance that its probabilities speak of.
+    A peak's source is drawn by its responsibilities. Peaks whose most probable compound is the same share one chance,
+    so that as many of them as their probabilities allow are another's together: what made one in its stead, such as an
+    isomer that the library lacks, made the others too. Draws are thinned evenly to N_JOINT; a model with fewer, or with
+    none, has them repeated, so that what remains is the chance that its probabilities speak of.
     """
 
     def __init__(
@@ -72,14 +73,14 @@ class JointSampler:
     ) -> None:
         """Begin without peaks.
 
-        offsets, slot_compound : the ragged slots and the library index of each. rng : only this uses it, so that other
-        results do not depend on it. base : (n_peaks,) the peak whose source a peak has, None where each has its own.
+        offsets, slot_compound : the ragged slots and the library index of each. rng : what the chances follow from.
+        base : (n_peaks,) the peak whose source a peak has, None where each has its own.
         """
         own = np.arange(offsets.size - 1)
         self._base = own if base is None else base
         self._is_source = self._base == own
         self._offsets, self._slot_compound = offsets, slot_compound
-        self._rng = rng
+        self._key = int(rng.integers(2**63))
         self._compound, self._column = np.unique(slot_compound, return_inverse=True)
         self._rank = np.zeros((N_JOINT, offsets.size - 1), dtype=np.uint16)
         self._absent = np.ones((N_JOINT, self._compound.size), dtype=np.float32)
@@ -98,15 +99,26 @@ class JointSampler:
         first = offsets[peaks.start : peaks.stop] - offsets[peaks.start]
         n_slots = np.diff(offsets[peaks.start : peaks.stop + 1])
         column = self._column[offsets[peaks.start] : offsets[peaks.stop]]
+        peak = np.repeat(np.arange(n_slots.size), n_slots)
         cumulated = np.concatenate([np.zeros((N_JOINT, 1)), np.cumsum(slot, axis=1)], axis=1)
-        chance = self._rng.random((N_JOINT, n_slots.size)) + cumulated[:, first]
-        is_passed = cumulated[:, 1:] <= np.repeat(chance, n_slots, axis=1)
+        first_of, top = first[n_slots > 0], _largest(slot.mean(axis=0), peak)
+        begin = cumulated[:, first]
+        chance = np.zeros_like(begin)
+        # the chances below its probability are those of the most probable slot, whatever comes before it
+        chance[:, n_slots > 0] = (self._chance(column[top]) + cumulated[:, top] - cumulated[:, first_of]) % 1.0
+        is_passed = cumulated[:, 1:] <= np.repeat(begin + chance, n_slots, axis=1)
         n_passed = np.concatenate([np.zeros((N_JOINT, 1), dtype=np.int64), np.cumsum(is_passed, axis=1)], axis=1)
         self._rank[:, peaks] = n_passed[:, first + n_slots] - n_passed[:, first]
         is_source = np.repeat(self._is_source[peaks], n_slots)
-        self._multiply_absent(
-            slot[:, is_source], np.repeat(np.arange(n_slots.size), n_slots)[is_source], column[is_source]
-        )
+        self._multiply_absent(slot[:, is_source], peak[is_source], column[is_source])
+
+    def _chance(self, column: IntArray) -> FloatArray:
+        """(N_JOINT, n) uniform numbers, those of a compound always the same."""
+        columns, which = np.unique(column, return_inverse=True)
+        of_compound = np.empty((N_JOINT, columns.size))
+        for index, compound in enumerate(columns.tolist()):
+            of_compound[:, index] = np.random.Generator(np.random.Philox(key=[self._key, compound])).random(N_JOINT)
+        return of_compound[:, which]
 
     def _multiply_absent(self, slot: FloatArray, peak: IntArray, column: IntArray) -> None:
         """Take in that a peak is not a compound's, whatever its adduct: 1 - the sum of the compound's slots."""
@@ -135,6 +147,11 @@ def _parts(peaks: slice, offsets: IntArray) -> Iterable[slice]:
     """Runs of whole peaks for which N_JOINT draws are few enough to hold."""
     for part in peak_blocks(offsets[peaks.start : peaks.stop + 1], N_JOINT):
         yield slice(peaks.start + part.start, peaks.start + part.stop)
+
+
+def _largest(value: FloatArray, peak: IntArray) -> IntArray:
+    """The index of each peak's largest value; peak : (n,) ascending."""
+    return np.lexsort((-value, peak))[_is_first(peak)]
 
 
 def _is_first(*keys: IntArray) -> BoolArray:

@@ -93,9 +93,43 @@ def test_peaks_that_depend_on_a_shared_parameter_are_false_together() -> None:
     assert high > independent[1]
 
 
+def one_draw(n_peaks: int, right: float) -> Drawn:
+    """Peaks with one candidate each, all equally probable, by a model with one draw."""
+    drawn = draw_source(np.random.default_rng(3), [1] * n_peaks, n_chains=1, n_draws=1)
+    drawn.slot[:], drawn.null[:] = right, 1.0 - right
+    return drawn
+
+
 def test_a_model_with_one_draw_leaves_the_chance_that_its_probabilities_speak_of() -> None:
-    drawn = draw_source(np.random.default_rng(3), [1] * 50, n_chains=1, n_draws=1)
-    drawn.slot[:], drawn.null[:] = 0.9, 0.1
-    counted = sample(drawn, np.zeros(50, dtype=np.int64)).n_false(np.arange(50), np.zeros(50, dtype=np.int64))
+    compound = np.arange(50)
+    counted = sample(one_draw(50, 0.9), compound).n_false(np.arange(50), compound)
     assert counted.mean() == pytest.approx(5.0, abs=4 * np.sqrt(4.5 / N_JOINT))
     assert counted.var() == pytest.approx(50 * 0.09, rel=0.2)
+
+
+def test_peaks_of_one_compound_are_another_s_together() -> None:
+    compound = np.repeat([3, 8], 25)
+    counted = sample(one_draw(50, 0.9), compound).n_false(np.arange(50), compound)
+    assert set(counted.tolist()) == {0, 25, 50}
+    assert counted.mean() == pytest.approx(5.0, abs=4 * 25 * np.sqrt(2 * 0.09 / N_JOINT))
+
+
+@pytest.mark.parametrize("others", [[0.04, 0.9, 0.03], [0.9, 0.02, 0.05], [0.0, 0.01, 0.9]])
+def test_what_else_a_peak_may_be_does_not_part_it_from_the_others_of_its_compound(others: list[float]) -> None:
+    """Its most probable compound is 7, wherever it stands among its candidates."""
+    drawn = draw_source(np.random.default_rng(3), [1, 3], n_chains=1, n_draws=1)
+    drawn.slot[0], drawn.null[0] = [0.9, *others], [0.1, 1.0 - sum(others)]
+    place = int(np.argmax(others))
+    compound = np.array([7, *(7 if index == place else index for index in range(3))])
+    found = sample(drawn, compound)
+    assert ((found.rank[:, 0] == 0) == (found.rank[:, 1] == place)).all()
+    counts = np.bincount(found.rank[:, 1], minlength=4)
+    for count, share in zip(counts, [*others, 1.0 - sum(others)], strict=True):
+        low, high = binom.ppf([1e-5, 1 - 1e-5], N_JOINT, min(max(share, 0.0), 1.0))
+        assert low <= count <= high
+
+
+def test_draws_do_not_depend_on_how_peaks_are_cut_into_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = sample(draw_source(np.random.default_rng(5), SIZES), COMPOUND)
+    monkeypatch.setattr(responsibilities, "BLOCK_CELLS", 1)
+    assert (sample(draw_source(np.random.default_rng(5), SIZES), COMPOUND).rank == whole.rank).all()

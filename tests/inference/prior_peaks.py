@@ -175,7 +175,7 @@ def _as_sampled(
     """The truth in the coordinates of the sampler."""
     others = {name: value for name, value in truth.items() if name not in {"group_effect", "adduct_effect"}}
     groups = problem.groups_in_play[0]
-    centred = centring(problem.ions_of_groups @ np.exp(ADDUCT_LOG_WEIGHT))
+    centred = centring(np.asarray(problem.ions_of_groups @ np.exp(ADDUCT_LOG_WEIGHT), dtype=np.float64))
     group_z = centred * truth["alpha"] + truth["group_effect"][groups] * truth["group_sd"] ** (centred - 1.0)
     contrasts = zero_sum_basis(weight, 0).T @ truth["adduct_effect"]
     return {**others, "group_z": group_z, "adduct_effect": contrasts}

@@ -127,7 +127,9 @@ def run(n_peaks: int, n_compounds: int) -> list[Figures]:
     retention_min = rng.uniform(1, GRADIENT_MIN, n_compounds)
     peaks = draw_peaks(n_peaks, library, retention_min, rng)
     predicted = retention_min + rng.normal(0, RT_SD_MIN, n_compounds)
-    predictions = RtPredictions(predicted[None, :], np.full((1, n_compounds), RT_SD_MIN), noise_sd_min=0.1)
+    predictions = RtPredictions(
+        np.tile(predicted, (1, 2, 1)), np.full((1, 2, n_compounds), RT_SD_MIN), noise_sd_min=0.1
+    )
     windows = Windows(mass_ppm=10.0, rt_sd=3.0)
     return [
         measure("mass and RT", peaks, library, lambda: build_and_group(peaks, library, windows, predictions)),

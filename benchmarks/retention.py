@@ -133,7 +133,7 @@ def score(case: Case, n_calibrants: int) -> Score:
     start = time.perf_counter()
     stage = run_rt_stage(build_dataset(tables, {}, case.system), SamplerConfig(quick=True), SEED, SilentProgress())
     seconds = time.perf_counter() - start
-    mean, sd = stage.predictions.mean_min[0], stage.predictions.sd_min[0]
+    mean, sd = stage.predictions.mean_min[0, 0], stage.predictions.sd_min[0, 0]
     half = float(quantile(np.array([0.5 + LEVEL / 2]))[0]) * np.hypot(sd, stage.predictions.noise_sd_min)
     error = np.abs(case.known_min - mean)
     is_new = np.isfinite(mean) & ~np.isin(np.arange(ids.size), calibrant)

@@ -21,6 +21,7 @@ from compassign.models.problem import AssignmentProblem, build_problem
 from compassign.models.retention import build_retention_model
 from compassign.models.retention_design import build_design
 from compassign.models.statements import Statement, align_statements
+from compassign.tables import POLARITIES
 from compassign.warm import marker
 
 STAGES = ("mixture", "retention", "annotators")
@@ -48,7 +49,7 @@ def _compile(problem: AssignmentProblem) -> None:
 
 
 def _problem(dataset: Dataset) -> AssignmentProblem:
-    shape = (len(dataset.species_clusters), len(dataset.compounds))
+    shape = (len(dataset.species_clusters), len(POLARITIES), len(dataset.compounds))
     predictions = RtPredictions(np.full(shape, RT_MIN), np.full(shape, RT_SD_MIN), RT_SD_MIN)
     candidates = build_candidates(dataset, predictions, Windows())
     return build_problem(dataset, candidates, predictions, UNLISTED_SHARE)

@@ -67,7 +67,9 @@ def slots(candidates: Candidates) -> list[tuple[int, int, str]]:
 
 
 def predict(mean_min: list[list[float]], sd_min: list[list[float]], noise_sd_min: float = 0.3) -> RtPredictions:
-    return RtPredictions(np.array(mean_min), np.array(sd_min), noise_sd_min)
+    """Predictions by species and compound, the same in both polarities."""
+    mean, sd = (np.repeat(np.array(values)[:, None], 2, axis=1) for values in (mean_min, sd_min))
+    return RtPredictions(mean, sd, noise_sd_min)
 
 
 @pytest.mark.parametrize(
@@ -264,10 +266,11 @@ def test_unknown_adduct() -> None:
 @pytest.mark.parametrize(
     ("predictions", "message"),
     [
-        (predict([[5.0, 5.0]], [[0.4, 0.4]]), r"shape \(1, 2\), expected \(1 species, 1 compounds\)"),
-        (RtPredictions(np.empty((0, 1)), np.empty((0, 1)), 0.3), r"shape \(0, 1\)"),
-        (predict([[5.0]], [[0.0]], 0.0), "1 have no uncertainty"),
-        (predict([[5.0]], [[np.nan]]), "1 have no uncertainty"),
+        (predict([[5.0, 5.0]], [[0.4, 0.4]]), r"shape \(1, 2, 2\), expected \(1 species, 2 polarities, 1 compounds\)"),
+        (RtPredictions(np.empty((0, 2, 1)), np.empty((0, 2, 1)), 0.3), r"shape \(0, 2, 1\)"),
+        (RtPredictions(np.empty((1, 1)), np.empty((1, 1)), 0.3), r"shape \(1, 1\)"),
+        (predict([[5.0]], [[0.0]], 0.0), "2 have no uncertainty"),
+        (predict([[5.0]], [[np.nan]]), "2 have no uncertainty"),
     ],
 )
 def test_unusable_predictions(predictions: RtPredictions, message: str) -> None:

@@ -50,7 +50,7 @@ def dataset(peaks: pd.DataFrame = PEAKS, **tables: pd.DataFrame) -> Dataset:
 
 
 def question(data: Dataset) -> Question:
-    predictions = RtPredictions(np.array([[4.0, 3.0, 2.0, 2.2]]), np.full((1, 4), 0.3), noise_sd_min=0.05)
+    predictions = RtPredictions(np.array([[[4.0, 3.0, 2.0, 2.2]] * 2]), np.full((1, 2, 4), 0.3), noise_sd_min=0.05)
     config = RunConfig(model="lookup")
     return ask(data, predictions, frozenset(data.truth or {}), config, SilentProgress())
 

@@ -50,7 +50,7 @@ def dataset(**tables: pd.DataFrame) -> Dataset:
 
 def predicted(data: Dataset) -> RtPredictions:
     """The library's own predictions, where it has them, in every species."""
-    mean_min = np.tile(data.compounds["rt_pred_min"].to_numpy(), (len(species_names(data)), 1))
+    mean_min = np.tile(data.compounds["rt_pred_min"].to_numpy(), (len(species_names(data)), 2, 1))
     return RtPredictions(mean_min, np.where(np.isnan(mean_min), np.nan, 0.3), noise_sd_min=0.05)
 
 

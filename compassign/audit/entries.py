@@ -60,7 +60,7 @@ def set_trap(dataset: Dataset, predictions: RtPredictions, bait: Bait, rng: np.r
     n_made = max(round(bait.share * int((~is_foreign).sum())) - foreign.size, 0)
     without = np.sort(rng.permutation(np.setdiff1d(np.flatnonzero(~is_foreign), partner))[:n_made])
     may_lend = ~is_foreign & ~library["compound_id"].isin(_named(dataset)).to_numpy()
-    mass_da, rt_min = library["exact_mass"].to_numpy(dtype=np.float64), predictions.mean_min.mean(axis=0)
+    mass_da, rt_min = library["exact_mass"].to_numpy(dtype=np.float64), predictions.mean_min.mean(axis=(0, 1))
     lender = _lenders(_Library(group, mass_da, rt_min, may_lend, bait.mass_window_ppm), without, rng)
     made = _made(library, without[lender >= 0], lender[lender >= 0])
     if not foreign.size and not len(made):

@@ -11,6 +11,7 @@ from compassign.chemistry.adducts import Adduct, default_adducts, get_adduct, mz
 from compassign.errors import InputError
 from compassign.units import ISOTOPE_SPACING_DA, BoolArray, FloatArray, IntArray, ppm_error
 
+N_POLARITIES = 2
 _MILLION = 1e6
 _PEAKS_PER_BLOCK = 8192  # bounds memory: only one block's slots are sorted and filtered at a time
 _SEARCH_SLACK = 1e-9  # relative; the search goes a little too far, then ppm_error decides: rounding loses no slot
@@ -20,8 +21,9 @@ _SEARCH_SLACK = 1e-9  # relative; the search goes a little too far, then ppm_err
 class RtPredictions:
     """What is known about each compound's retention time before any peak is assigned.
 
-    mean_min, sd_min : (n_species, n_compounds) minutes, species sorted by name, NaN where there is no prediction;
-        sd_min is the uncertainty of the compound's own RT, without the noise of one measurement.
+    mean_min, sd_min : (n_species, 2, n_compounds) minutes, species sorted by name, then positive and negative, whose
+        eluents may differ; NaN where there is no prediction. sd_min is the uncertainty of the compound's own RT,
+        without the noise of one measurement.
     noise_sd_min : SD of one measurement around the compound's RT, minutes.
     """
 
@@ -67,6 +69,11 @@ class PeakArrays:
     polarity_sign: IntArray
     charge: IntArray
     isotope_index: IntArray
+
+    @property
+    def polarity(self) -> IntArray:
+        """(n_peaks,) column of the predictions."""
+        return (self.polarity_sign < 0).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,7 @@ def rt_z(slots: Slots, peaks: PeakArrays, predictions: RtPredictions | None) -> 
     """(observed - predicted) / predictive SD of each slot, (n_slots,); NaN without a prediction."""
     if predictions is None:
         return np.full(slots.peak.size, np.nan)
-    cell = (peaks.species[slots.peak], slots.compound)
+    cell = (peaks.species[slots.peak], peaks.polarity[slots.peak], slots.compound)
     spread = np.hypot(predictions.sd_min[cell], predictions.noise_sd_min)
     return np.asarray((peaks.rt_min[slots.peak] - predictions.mean_min[cell]) / spread, dtype=np.float64)
 
@@ -238,8 +245,8 @@ def _taken(slots: Slots, rows: IntArray) -> Slots:
 def _check_predictions(predictions: RtPredictions, n_species: int, n_compounds: int) -> None:
     """Refuse predictions that do not cover the peaks and library, or that claim to be exact."""
     for name, values in (("mean_min", predictions.mean_min), ("sd_min", predictions.sd_min)):
-        if values.shape[1:] != (n_compounds,) or values.shape[0] < n_species:
-            expected = f"({n_species} species, {n_compounds} compounds)"
+        if values.shape[1:] != (N_POLARITIES, n_compounds) or values.shape[0] < n_species:
+            expected = f"({n_species} species, {N_POLARITIES} polarities, {n_compounds} compounds)"
             raise InputError(f"RT predictions: {name} has shape {values.shape}, expected {expected}")
     exact = np.isfinite(predictions.mean_min) & ~(np.hypot(predictions.sd_min, predictions.noise_sd_min) > 0)
     if exact.any():

@@ -26,6 +26,7 @@ from compassign.units import FloatArray
 
 # This stage is small and everything after it rests on it: it is sampled with more care than was asked for.
 DRAWS_FACTOR, MIN_DRAWS, MIN_TARGET_ACCEPT = 2, 1000, 0.95
+MAX_LOW_RANK = 100  # compounds: the correlations of more take longer to find than they save
 NO_RESPONSIBILITIES = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_finite=True)
 
 
@@ -70,7 +71,8 @@ def sample_rt_stage(
         return RtStage(predictions, warnings=_untrained_warnings(dataset, design))
     model = build_retention_model(design)
     compiled = model if settings.backend == "pymc" else compiler(model)
-    draws = sample(compiled, settings, seed, progress, "low_rank")
+    few = design.repeated.size + design.in_both.size <= MAX_LOW_RANK
+    draws = sample(compiled, settings, seed, progress, "low_rank" if few else "draw_diag")
     verdict = judge(draws, hyperparameters(design), NO_RESPONSIBILITIES, settings, {})
     predictions = fill_in(predict(design, draws.flat()), dataset.compounds["formula"])
     return RtStage(predictions, draws.values, draws.labels, verdict)

@@ -26,18 +26,18 @@ def fill_in(predictions: RtPredictions, formulas: pd.Series) -> RtPredictions:
     """
     covariates = compositions(formulas.tolist()).to_numpy(dtype=np.float64)
     is_described = np.isfinite(covariates).all(axis=1)
-    is_predicted = np.isfinite(predictions.mean_min).all(axis=0) & is_described
-    is_missing = np.isnan(predictions.mean_min).all(axis=0) & is_described
+    is_predicted = np.isfinite(predictions.mean_min).all(axis=(0, 1)) & is_described
+    is_missing = np.isnan(predictions.mean_min).all(axis=(0, 1)) & is_described
     if is_predicted.sum() < N_NEIGHBOURS or not is_missing.any():
         return predictions
     known = covariates[is_predicted]
     scale = np.where(known.std(axis=0) > 0, known.std(axis=0), 1.0)
     nearest = cKDTree(known / scale).query(covariates[is_missing] / scale, N_NEIGHBOURS)[1]
     means, sds = (
-        values[:, is_predicted][:, nearest]  # (n_species, n_missing, N_NEIGHBOURS)
+        values[..., is_predicted][..., nearest]  # (n_species, 2, n_missing, N_NEIGHBOURS)
         for values in (predictions.mean_min, predictions.sd_min)
     )
     mean, sd = predictions.mean_min.copy(), predictions.sd_min.copy()
-    mean[:, is_missing] = means.mean(axis=2)
-    sd[:, is_missing] = np.sqrt(means.var(axis=2, ddof=1) + (sds**2).mean(axis=2))
+    mean[..., is_missing] = means.mean(axis=-1)
+    sd[..., is_missing] = np.sqrt(means.var(axis=-1, ddof=1) + (sds**2).mean(axis=-1))
     return replace(predictions, mean_min=mean, sd_min=sd)

@@ -132,6 +132,7 @@ def build_problem(
     all_injections, injection = _index(peaks["injection"].str.cat(peaks["polarity"], sep=" "))
     species_names, slot_species = _in_play(all_species, species[slot_peak])
     injection_names, slot_injection = _in_play(all_injections, injection[slot_peak])
+    predicted = (species[slot_peak], peak_arrays(dataset).polarity[slot_peak], candidates.compound)
     adduct_names, slot_adduct = _in_play(candidates.adduct_names, candidates.adduct)
     rt_min = peaks["rt_min"].to_numpy(dtype=np.float64)
     slot_allowed, null_allowed, is_labelled = _label_masks(dataset, candidates)
@@ -146,8 +147,8 @@ def build_problem(
         injection=slot_injection,
         ppm_error=candidates.ppm_error,
         rt_z=candidates.rt_z,
-        rt_pred_min=predictions.mean_min[species[slot_peak], candidates.compound],
-        rt_pred_sd_min=predictions.sd_min[species[slot_peak], candidates.compound],
+        rt_pred_min=predictions.mean_min[predicted],
+        rt_pred_sd_min=predictions.sd_min[predicted],
         rt_min=rt_min,
         log_rt_density=log_rt_density(rt_min, injection),
         is_known_in=_known_in(dataset.compounds["known_in"], species_names)[slot_species, candidates.compound],

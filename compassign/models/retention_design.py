@@ -9,12 +9,18 @@ import pandas as pd
 
 from compassign.chemistry.descriptors import descriptors
 from compassign.data.dataset import Dataset
+from compassign.models import student
 from compassign.models.projection import project
 from compassign.models.rt_alignment import Alignment, align
 from compassign.models.rt_density import rt_span_min
+from compassign.tables import POLARITIES
 from compassign.units import BoolArray, FloatArray, IntArray
 
+UNKNOWN_POLARITY = len(POLARITIES)  # of a calibrant
 ERROR_SHARE = 0.05  # of the RT span: SD of a prediction that states none
+NOISE_SHARE = 0.005  # of the RT span: a peak's apex repeats within about half a percent of the gradient
+POLARITY_SHARE = 0.01  # of the RT span: nothing with the same eluents, several percent with others
+POLARITY_WIDTH = 1.0  # log-normal: either may be
 NO_COVARIATE_SHARE = 0.25  # the same where nothing is known of structures: compounds elute anywhere
 LIBRARY_COLUMNS = frozenset(
     "compound_id name formula exact_mass charge inchikey smiles rt_pred_min rt_pred_sd_min known_in".split()
@@ -29,7 +35,9 @@ class RetentionDesign:
     systems (0 if there is none), and the SD of its error.
     covariates : (n_compounds, n_covariates) on the principal axes of the calibrants, NaN rows where a compound cannot
     be predicted.
-    rt_min, compound, species, injection : (n_calibrants,) observed RTs and indices.
+    rt_min, compound, species, injection : (n_calibrants,) observed RTs and indices. polarity : (n_calibrants,) as in
+    `RtPredictions`, UNKNOWN_POLARITY where a calibrant's injection has peaks of both. polarity_sd_min : scale of the
+    differences of a compound's RTs in the two polarities, 0 where peaks have one.
     cluster_of_species : (n_species,). injection_names, species_of_injection : (n_injections,) those of the calibrants,
     one for each species and injection. has_own : the library or other systems bring predictions. alignment : of the
     library's own, which `base_min` and `error_sd_min` have already.
@@ -43,6 +51,7 @@ class RetentionDesign:
     compound: IntArray
     species: IntArray
     injection: IntArray
+    polarity: IntArray
     species_names: tuple[str, ...]
     cluster_names: tuple[str, ...]
     cluster_of_species: IntArray
@@ -50,6 +59,7 @@ class RetentionDesign:
     species_of_injection: IntArray
     span_min: float
     has_own: bool
+    polarity_sd_min: float
     alignment: Alignment
 
     @property
@@ -72,6 +82,21 @@ class RetentionDesign:
         """Library indices of the calibrant compounds seen more than once, ascending."""
         compounds, counts = np.unique(self.compound, return_counts=True)
         return compounds[counts > 1]
+
+    @property
+    def in_both(self) -> IntArray:
+        """Library indices of the compounds that tell their difference between polarities, ascending.
+
+        Those seen in both, or in one and where the polarity is unknown.
+        """
+        pairs = np.unique(np.stack([self.compound, self.polarity]), axis=1)[0]
+        compounds, counts = np.unique(pairs, return_counts=True)
+        return compounds[counts > 1]
+
+    @property
+    def half(self) -> FloatArray:
+        """(n_calibrants,) the part of a compound's difference between polarities that its RT has, 0 where unknown."""
+        return np.array([0.5, -0.5, 0.0])[self.polarity]
 
     @property
     def is_predictable(self) -> BoolArray:
@@ -100,6 +125,7 @@ def build_design(dataset: Dataset) -> RetentionDesign:
     clusters = [dataset.species_clusters[name] for name in species_names]
     cluster_names = tuple(sorted(set(clusters)))
     species = np.searchsorted(species_names, calibrants["species"].to_numpy(dtype=np.str_)[usable]).astype(np.int64)
+    known = calibrants[usable].assign(polarity=_polarity(calibrants[usable], peaks))
     runs = pd.MultiIndex.from_arrays([species, calibrants["injection"][usable]])
     injection, injections = runs.factorize(sort=True)
     return RetentionDesign(
@@ -111,6 +137,7 @@ def build_design(dataset: Dataset) -> RetentionDesign:
         compound=compound[usable],
         species=species,
         injection=injection.astype(np.int64),
+        polarity=known["polarity"].to_numpy(dtype=np.int64),
         species_names=species_names,
         cluster_names=cluster_names,
         cluster_of_species=np.searchsorted(cluster_names, clusters).astype(np.int64),
@@ -118,18 +145,54 @@ def build_design(dataset: Dataset) -> RetentionDesign:
         species_of_injection=np.array([index for index, _ in injections], dtype=np.int64),
         span_min=span,
         has_own=has_own,
+        polarity_sd_min=_polarity_sd_min(known, span) if peaks["polarity"].nunique() > 1 else 0.0,
         alignment=alignment,
     )
 
 
 def _known_rts(dataset: Dataset) -> pd.DataFrame:
-    """Calibrants and labelled peaks: species, injection ("" = any), compound_id, rt_min."""
+    """Calibrants and labelled peaks: species, injection ("" = any), compound_id, rt_min, polarity (None = unknown)."""
     named = {peak_id: next(iter(answer)) for peak_id, answer in dataset.labels.items() if len(answer) == 1}
     labelled = dataset.peaks[dataset.peaks["peak_id"].isin(list(named))]
     labelled = labelled.assign(compound_id=labelled["peak_id"].map(named))
-    columns = ["species", "injection", "compound_id", "rt_min"]
-    tables = [table[columns] for table in (dataset.calibrants, labelled) if len(table)]
-    return pd.concat(tables, ignore_index=True) if tables else dataset.calibrants
+    columns = ["species", "injection", "compound_id", "rt_min", "polarity"]
+    calibrants = dataset.calibrants.assign(polarity=None)
+    tables = [table[columns] for table in (calibrants, labelled) if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else calibrants
+
+
+def _polarity(known: pd.DataFrame, peaks: pd.DataFrame) -> IntArray:
+    """Polarity of calibrants and labels, as in `RetentionDesign`; a calibrant has that of its injection's peaks."""
+    of_runs: dict[tuple[str, str], set[str]] = {}
+    for species, injection, polarity in peaks[["species", "injection", "polarity"]].drop_duplicates().to_numpy():
+        for name in ("", injection):  # a calibrant may name no injection
+            of_runs.setdefault((species, name), set()).add(polarity)
+    of_any = set(peaks["polarity"])
+    names = [
+        {polarity} if isinstance(polarity, str) else of_runs.get((species, injection), of_any)
+        for species, injection, polarity in known[["species", "injection", "polarity"]].to_numpy()
+    ]
+    return np.array(
+        [POLARITIES.index(next(iter(found))) if len(found) == 1 else UNKNOWN_POLARITY for found in names],
+        dtype=np.int64,
+    )
+
+
+def _polarity_sd_min(known: pd.DataFrame, span_min: float) -> float:
+    """Posterior mean of the scale of differences between polarities, from compounds known in both.
+
+    It is a number and no variable of the regression: there a few large differences could as well be the noise of all
+    RTs, and chains would stay in either.
+    """
+    seen = known[known["polarity"] != UNKNOWN_POLARITY]
+    by_polarity = seen.groupby(["compound_id", "polarity"])["rt_min"].median().unstack()
+    difference = by_polarity.diff(axis=1).iloc[:, -1].dropna().to_numpy() if by_polarity.shape[1] > 1 else np.empty(0)
+    log_ratio = np.linspace(-4.0 * POLARITY_WIDTH, 4.0 * POLARITY_WIDTH, 161)
+    scale = POLARITY_SHARE * span_min * np.exp(log_ratio)
+    log_observed = 0.5 * np.log(scale**2 + 2.0 * (NOISE_SHARE * span_min) ** 2)
+    fit = student.log_density(difference[:, None] / np.exp(log_observed), log_observed).sum(axis=0)
+    log_weight = fit - 0.5 * (log_ratio / POLARITY_WIDTH) ** 2
+    return float(np.average(scale, weights=np.exp(log_weight - log_weight.max())))
 
 
 def _aligned(dataset: Dataset, span_min: float) -> tuple[Alignment, FloatArray, FloatArray]:

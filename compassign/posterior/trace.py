@@ -15,6 +15,7 @@ import numpy as np
 from compassign.candidates import RtPredictions
 from compassign.errors import InputError
 from compassign.files import written_whole
+from compassign.tables import POLARITIES
 from compassign.units import FloatArray, IntArray, StrArray
 
 AXIS = "_dim_"  # between the name of a parameter and the number of one of its axes
@@ -138,11 +139,12 @@ def write_rt_trace(path: Path, posterior: Mapping[str, FloatArray], predictions:
     with written_whole(path) as temporary, h5netcdf.File(temporary, "w") as file:
         shape = next((values.shape[:2] for values in posterior.values()), (0, 0))
         file.attrs["n_chains"] = shape[0]
-        n_species, n_compounds = predictions.mean_min.shape
-        file.dimensions = {"chain": shape[0], "draw": shape[1], "species": n_species, "compound": n_compounds}
+        dims = ("species", "polarity", "compound")
+        sizes = dict(zip(dims, predictions.mean_min.shape, strict=True))
+        file.dimensions = {"chain": shape[0], "draw": shape[1], **sizes}
         constant = file.create_group("constant_data")
         for name, values in (("rt_pred_min", predictions.mean_min), ("rt_pred_sd_min", predictions.sd_min)):
-            constant.create_variable(name, ("species", "compound"), data=values)
+            constant.create_variable(name, dims, data=values)
         constant.create_variable("rt_noise_min", (), data=predictions.noise_sd_min)
         if shape[0]:
             _add_variables(file.create_group("posterior"), posterior, labels, 1)
@@ -157,6 +159,8 @@ def read_rt_predictions(path: Path) -> RtPredictions:
             mean_min, sd_min, noise_min = (np.asarray(constant[name][...]) for name in names)
     except (OSError, KeyError) as error:
         raise InputError(f"{path}: not a trace of retention times that a run writes ({error})") from error
+    if mean_min.ndim == 2:  # noqa: PLR2004  # of a version that told no polarities apart
+        mean_min, sd_min = (np.repeat(values[:, None], len(POLARITIES), axis=1) for values in (mean_min, sd_min))
     return RtPredictions(mean_min, sd_min, float(noise_min))
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-import h5netcdf
 import numpy as np
 import pandas as pd
 from scipy.stats import t
 
 from compassign.chemistry.isotopes import N_ISOTOPES, isotope_pattern
-from compassign.errors import InputError
 from compassign.peak_spectra import read_peak_spectra
+from compassign.posterior.trace import read_rt_predictions
 from compassign.queries.draws import RT_TRACE_FILE
 from compassign.queries.run_folder import Run
 from compassign.spectra.files import MZML, injection_of, measured_files
 from compassign.spectra.mzml import Chromatogram, extract_chromatogram
 from compassign.spectra.similarity import TOLERANCE_DA, clean, compare
 from compassign.spectra.spectrum import Spectrum
+from compassign.tables import POLARITIES
 from compassign.units import BoolArray, FloatArray
 
 AROUND_MIN = 0.75  # of the peak, before and after, that a chromatogram shows
@@ -111,7 +112,7 @@ def eluting(run: Run, peak_id: str, compound_id: str) -> Eluting | None:
     own = [path for path in files if injection_of(path, injections) in {"", peak["injection"]}][:MAX_FILES]
     traces = {path.stem: _trace(path, float(peak["mz"]), float(peak["rt_min"]), run) for path in own}
     seen = {name: trace for name, trace in traces.items() if trace.rt_min.size}
-    return Eluting(seen, float(peak["rt_min"]), _predicted(run, str(peak["species"]), compound_id)) if seen else None
+    return Eluting(seen, float(peak["rt_min"]), _predicted(run, peak, compound_id)) if seen else None
 
 
 def _trace(path: Path, mz: float, rt_min: float, run: Run) -> Chromatogram:
@@ -129,21 +130,16 @@ def _stored_trace(
     return extract_chromatogram(path, mz, tolerance_ppm, rt_range_min)
 
 
-def _predicted(run: Run, species: str, compound_id: str) -> tuple[float, float] | None:
-    """The 90 % band of a compound's RT in minutes, as the run predicted it."""
+def _predicted(run: Run, peak: pd.Series[Any], compound_id: str) -> tuple[float, float] | None:
+    """The 90 % band of a compound's RT in minutes, as the run predicted it for a peak."""
     file = run.path / RT_TRACE_FILE
     if compound_id not in run.compounds.index or not file.is_file():
         return None
-    row = sorted(run.peaks["species"].unique()).index(species)  # the order of the stored predictions
-    column = run.compounds.index.get_loc(compound_id)
-    try:
-        with h5netcdf.File(file, "r") as stored:
-            constant = stored["constant_data"]
-            mean, sd = (float(constant[name][row, column]) for name in ("rt_pred_min", "rt_pred_sd_min"))
-            noise = float(constant["rt_noise_min"][()])
-    except (OSError, KeyError, IndexError) as error:
-        raise InputError(f"{file}: not the predictions that a run writes ({error})") from error
-    half = float(t.ppf(0.5 + _BAND / 2.0, _RT_DEGREES)) * float(np.hypot(sd, noise))
+    predictions = read_rt_predictions(file)
+    species = sorted(run.peaks["species"].unique()).index(peak["species"])
+    cell = (species, POLARITIES.index(peak["polarity"]), run.compounds.index.get_loc(compound_id))
+    mean, sd = float(predictions.mean_min[cell]), float(predictions.sd_min[cell])
+    half = float(t.ppf(0.5 + _BAND / 2.0, _RT_DEGREES)) * float(np.hypot(sd, predictions.noise_sd_min))
     return (mean - half, mean + half) if np.isfinite(half + mean) else None
 
 

@@ -35,7 +35,7 @@ def make_case(seed: int) -> Case:
         rt_sd=float(rng.choice([1.0, 6.0, np.inf])),
         adducts=None if rng.random() < 0.6 else tuple(a.name for a in rng.choice(np.array(ADDUCTS), 4)),
     )
-    mean = rng.choice([np.nan, 2.0, 5.0], (N_SPECIES, n_compounds)).astype(np.float64)
+    mean = rng.choice([np.nan, 2.0, 5.0], (N_SPECIES, 2, n_compounds)).astype(np.float64)
     predictions = RtPredictions(mean, np.where(np.isnan(mean), np.nan, 0.4), 0.3)
     peaks = make_peaks(rng, n_peaks, library, windows.mass_ppm)
     return peaks, library, predictions if rng.random() < 0.7 else None, windows
@@ -70,8 +70,9 @@ def double_loop(
                 ppm = ppm_of(peaks, i, float(library.exact_mass_da[c]), ion)
                 z = np.nan
                 if predictions is not None:
-                    sd = np.sqrt(predictions.sd_min[peaks.species[i], c] ** 2 + predictions.noise_sd_min**2)
-                    z = (peaks.rt_min[i] - predictions.mean_min[peaks.species[i], c]) / sd
+                    cell = (peaks.species[i], 0 if peaks.polarity_sign[i] == 1 else 1, c)
+                    sd = np.sqrt(predictions.sd_min[cell] ** 2 + predictions.noise_sd_min**2)
+                    z = (peaks.rt_min[i] - predictions.mean_min[cell]) / sd
                 if is_possible(peaks, i, ion) and abs(ppm) <= windows.mass_ppm and not abs(z) > windows.rt_sd:
                     found[i, c, ion.name] = (ppm, z)
     return found

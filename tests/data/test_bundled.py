@@ -36,7 +36,7 @@ def _candidates(difficulty: Difficulty, dataset: Dataset, calibrated_sd_min: flo
     measured = compounds["compound_id"].map(dataset.calibrants.groupby("compound_id")["rt_min"].mean()).to_numpy()
     is_measured = np.isfinite(measured)
     sd_min = np.where(is_measured, calibrated_sd_min, PREDICTIVE_SD_MIN)
-    shape = (len(dataset.species_clusters), len(compounds))
+    shape = (len(dataset.species_clusters), 2, len(compounds))
     mean_min = np.broadcast_to(np.where(is_measured, measured, mean_min), shape)
     return build_candidates(dataset, RtPredictions(mean_min, np.broadcast_to(sd_min, shape), 0.1), Windows())
 

@@ -137,8 +137,8 @@ def test_listed_candidates_are_matches_by_mass_and_only_retention_times_leave_on
     left_out = both[both["_merge"] == "left_only"].merge(peaks, on="peak_id")
     species = left_out["species"].map({"S1": 0, "S2": 1}).to_numpy()
     compound = pd.Index(library["compound_id"]).get_indexer(left_out["compound_id"])
-    distance = np.abs(left_out["rt_min"].to_numpy() - mean[species, compound])
-    assert (distance > 5.9 * sd[species, compound]).all()
+    distance = np.abs(left_out["rt_min"].to_numpy() - mean[species, 0, compound])
+    assert (distance > 5.9 * sd[species, 0, compound]).all()
 
 
 def test_probabilities_of_a_peak_sum_to_one(any_run: Run) -> None:
@@ -233,5 +233,5 @@ def test_the_retention_trace_opens_and_predicts_every_compound(any_run: Run, sma
     n_compounds = len(pd.read_csv(small_data / "compounds.csv"))
     with xr.open_datatree(any_run.path / "models" / "rt_trace.nc") as tree:
         assert tree["posterior"]["intercept_min"].dims == ("chain", "draw")
-        assert tree["constant_data"]["rt_pred_min"].shape == (2, n_compounds)
+        assert tree["constant_data"]["rt_pred_min"].shape == (2, 2, n_compounds)
         assert np.isfinite(tree["constant_data"]["rt_pred_sd_min"].to_numpy()).all()

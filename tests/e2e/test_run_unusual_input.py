@@ -103,7 +103,7 @@ def test_without_calibrants_predictions_are_taken_as_they_are(lookup: Study, com
     with xr.open_datatree(done.path / "models" / "rt_trace.nc") as tree:
         assert tree.attrs["n_chains"] == 0
         assert "posterior" not in tree
-        assert tree["constant_data"]["rt_pred_min"].shape == (2, 5)
+        assert tree["constant_data"]["rt_pred_min"].shape == (2, 2, 5)
 
 
 @pytest.mark.parametrize("compounds", [COMPOUNDS, NO_RT], ids=["rt_pred_min", "no rt_pred_min"])

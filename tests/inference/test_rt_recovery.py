@@ -66,7 +66,7 @@ def stage() -> RtStage:
 def z_of_new() -> FloatArray:
     """(n_species, n_new) error of each never-seen compound's prediction, in its own SDs."""
     found, truth = stage().predictions, simulated()[1]
-    return ((truth - found.mean_min) / found.sd_min)[:, N_CALIBRANTS:]
+    return ((truth - found.mean_min[:, 0]) / found.sd_min[:, 0])[:, N_CALIBRANTS:]
 
 
 # Compiling the sampler's graph takes most of the time.
@@ -81,15 +81,15 @@ def test_intervals_of_never_seen_compounds_hold_what_they_promise() -> None:
 
 def test_intervals_are_not_wide_for_nothing() -> None:
     """The error that descriptors leave, and little more."""
-    sd = stage().predictions.sd_min[:, N_CALIBRANTS:]
+    sd = stage().predictions.sd_min[:, 0, N_CALIBRANTS:]
     assert 0.8 * ERROR_SD_MIN < np.median(sd) < 1.5 * ERROR_SD_MIN
 
 
 def test_calibrants_are_known_far_better() -> None:
     found, truth = stage().predictions, simulated()[1]
-    seen, new = found.sd_min[:, :N_CALIBRANTS], found.sd_min[:, N_CALIBRANTS:]
+    seen, new = found.sd_min[:, 0, :N_CALIBRANTS], found.sd_min[:, 0, N_CALIBRANTS:]
     assert seen.max() < 0.5 * new.min()
-    z = np.abs((truth - found.mean_min) / found.sd_min)[:, :N_CALIBRANTS]
+    z = np.abs((truth - found.mean_min[:, 0]) / found.sd_min[:, 0])[:, :N_CALIBRANTS]
     assert (z < 2.576).mean() >= 0.95
 
 
@@ -111,6 +111,41 @@ def test_parameters_are_recovered() -> None:
 def test_the_check_notices_a_wrong_claim() -> None:
     """Negative control: bands a half as wide would not pass."""
     assert (2 * np.abs(z_of_new()) < 1.645).mean() < 0.80
+
+
+def test_what_one_polarity_says_of_the_other_is_as_certain_as_it_claims() -> None:
+    """Half of the compounds are known in both polarities, the others in positive; their negative RTs are predicted."""
+    rng = np.random.default_rng(5)
+    n, difference_min = 80, 0.6
+    own = 10.0 + 3.0 * rng.normal(size=n)
+    differences = difference_min * rng.standard_t(4, n)
+    compounds = pd.DataFrame({"compound_id": [f"C{i}" for i in range(n)], "name": "x", "rt_pred_min": own})
+    compounds = compounds.assign(exact_mass=100.0 + np.arange(n), rt_pred_sd_min=1.5)
+    own = own + 1.5 * rng.standard_t(4, n)
+    runs = []
+    for polarity, half in (("positive", 0.5), ("negative", -0.5)):
+        rt_min = np.maximum(own + half * differences + NOISE_MIN * rng.standard_t(4, n), 0.0)
+        run = pd.DataFrame({"compound_id": compounds["compound_id"], "rt_min": rt_min, "polarity": polarity})
+        runs.append(run.assign(species="s", injection=polarity))
+    peaks = pd.concat(runs, ignore_index=True).drop(columns="compound_id").assign(mz=50.0, intensity=1.0)
+    known = pd.concat([runs[0], runs[1][: n // 2]], ignore_index=True).drop(columns="polarity")
+    tables = {"peaks": peaks.assign(peak_id=[f"P{i}" for i in range(2 * n)]), "compounds": compounds}
+    settings = SamplerConfig(draws=250, tune=250, chains=2, target_accept=0.95)
+    found = rt_stage.sample_rt_stage(
+        build_dataset({**tables, "calibrants": known}, {}, "two"), settings, 3, SilentProgress()
+    ).predictions
+    truth = np.maximum(own + np.array([0.5, -0.5])[:, None] * differences, 0.0)
+    mean, sd = found.mean_min[0], found.sd_min[0]
+    z = np.abs(truth - mean) / sd
+    assert np.median(sd[1, n // 2 :]) == pytest.approx(difference_min, rel=0.3)
+    assert (sd[0] < 0.3).all()
+    assert (sd[1, : n // 2] < 0.3).all()
+    quantile = 2.13  # of 95 %, Student-t with four degrees of freedom
+    assert (z[0] < quantile).mean() >= 0.9
+    assert (z[1, : n // 2] < quantile).mean() >= 0.85
+    assert 0.8 <= (z[1, n // 2 :] < quantile).mean()
+    as_in_positive = np.abs(truth[1] - mean[0])[n // 2 :] / sd[0, n // 2 :]
+    assert (as_in_positive < quantile).mean() < 0.5  # negative control: what was claimed of one RT for both
 
 
 def test_verdict_is_there_and_not_failed() -> None:

@@ -37,7 +37,7 @@ def test_without_calibrants_nothing_is_sampled(
     assert stage.posterior == {}
     assert len(stage.warnings) == 1
     assert said in stage.warnings[0]
-    expected = [[np.nan, np.nan]] if predicted is None else [predicted]
+    expected = [[[np.nan, np.nan] if predicted is None else predicted] * 2]
     assert stage.predictions.mean_min == pytest.approx(np.array(expected), nan_ok=True)
 
 
@@ -58,10 +58,10 @@ def test_without_calibrants_the_peaks_align_the_predictions_and_formulas_complet
     )
     assert "rt_pred_min is aligned by the peaks alone: " in stage.warnings[0]
     known = np.arange(n.size) != 20
-    assert stage.predictions.mean_min[0, known] == pytest.approx(ours[known], abs=0.5)
-    assert (stage.predictions.sd_min[0, known] < 0.5).all()
-    assert stage.predictions.mean_min[0, 20] == pytest.approx(ours[20], abs=2.0)
-    assert stage.predictions.sd_min[0, 20] > 1.0
+    assert stage.predictions.mean_min[0, 0, known] == pytest.approx(ours[known], abs=0.5)
+    assert (stage.predictions.sd_min[0, 0, known] < 0.5).all()
+    assert stage.predictions.mean_min[0, 0, 20] == pytest.approx(ours[20], abs=2.0)
+    assert stage.predictions.sd_min[0, 0, 20] > 1.0
 
 
 def test_other_systems_without_calibrants_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

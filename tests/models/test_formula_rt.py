@@ -14,19 +14,20 @@ ALKANES = [f"C{n}H{2 * n + 2}" for n in range(1, 41)]
 
 def library(missing: list[int]) -> RtPredictions:
     """Alkanes that elute a minute after one another in one species, and ten later in another; SD 0.5 min."""
-    mean = np.arange(len(ALKANES), dtype=np.float64) + np.array([[0.0], [10.0]])
-    mean[:, missing] = np.nan
+    mean = np.arange(len(ALKANES), dtype=np.float64) + np.array([[[0.0], [0.0]], [[10.0], [10.0]]])
+    mean[..., missing] = np.nan
     return RtPredictions(mean, np.where(np.isnan(mean), np.nan, 0.5), 0.1)
 
 
 def test_a_compound_elutes_as_its_neighbours_in_composition_do() -> None:
     filled = fill_in(library([20]), pd.Series(ALKANES))
-    assert filled.mean_min[:, 20] == pytest.approx([20.0, 30.0], abs=1.0)
+    assert filled.mean_min[:, 0, 20] == pytest.approx([20.0, 30.0], abs=1.0)
+    assert np.array_equal(filled.mean_min[:, 0], filled.mean_min[:, 1])
     spread = np.arange(10.0, 31.0)[np.arange(21) != 10].std(ddof=1)
-    assert filled.sd_min[:, 20] == pytest.approx(np.hypot(spread, 0.5), rel=0.05)
+    assert filled.sd_min[..., 20] == pytest.approx(np.hypot(spread, 0.5), rel=0.05)
     untouched = np.arange(len(ALKANES)) != 20
-    assert np.array_equal(filled.mean_min[:, untouched], library([20]).mean_min[:, untouched])
-    assert np.array_equal(filled.sd_min[:, untouched], library([20]).sd_min[:, untouched])
+    assert np.array_equal(filled.mean_min[..., untouched], library([20]).mean_min[..., untouched])
+    assert np.array_equal(filled.sd_min[..., untouched], library([20]).sd_min[..., untouched])
     assert filled.noise_sd_min == 0.1
 
 
@@ -34,12 +35,12 @@ def test_a_compound_without_a_formula_stays_without_a_prediction() -> None:
     formulas = pd.Series(ALKANES)
     formulas[20] = ""
     filled = fill_in(library([20, 30]), formulas)
-    assert np.isnan(filled.mean_min[:, 20]).all()
-    assert np.isfinite(filled.mean_min[:, 30]).all()
+    assert np.isnan(filled.mean_min[..., 20]).all()
+    assert np.isfinite(filled.mean_min[..., 30]).all()
 
 
 def test_too_few_neighbours_predict_nothing() -> None:
     missing = list(range(N_NEIGHBOURS - 1, len(ALKANES)))
     filled = fill_in(library(missing), pd.Series(ALKANES))
-    assert np.isnan(filled.mean_min[:, missing]).all()
+    assert np.isnan(filled.mean_min[..., missing]).all()
     assert np.isfinite(fill_in(library(missing[1:]), pd.Series(ALKANES)).mean_min).all()

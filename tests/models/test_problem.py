@@ -34,8 +34,9 @@ def make_candidates() -> Candidates:
 
 
 def make_problem(dataset: Dataset) -> AssignmentProblem:
-    species, compound = np.meshgrid(np.arange(3.0), np.arange(4.0), indexing="ij")
-    predictions = RtPredictions(10 * species + compound, 0.1 + 0.01 * species + 0.001 * compound, 0.07)
+    species, negative, compound = np.meshgrid(np.arange(3.0), np.arange(2.0), np.arange(4.0), indexing="ij")
+    mean_min = 10 * species + compound + 0.5 * negative
+    predictions = RtPredictions(mean_min, 0.1 + 0.01 * species + 0.001 * compound, 0.07)
     return build_problem(dataset, make_candidates(), predictions, 0.2)
 
 
@@ -43,8 +44,8 @@ def test_slots_carry_what_their_peak_and_compound_have() -> None:
     problem = make_problem(make_dataset())
     assert problem.peak_of_slot.tolist() == [slot[0] for slot in SLOTS]
     assert problem.compound.tolist() == [slot[1] for slot in SLOTS]
-    # Rows of the predictions are the sorted species of all peaks: kidney, liver, plasma.
-    assert problem.rt_pred_min.tolist() == [10, 11, 12, 20, 20, 21, 23, 10]
+    # Rows of the predictions are the sorted species of all peaks: kidney, liver, plasma; the last peak is negative.
+    assert problem.rt_pred_min.tolist() == [10, 11, 12, 20, 20, 21, 23, 10.5]
     assert problem.rt_pred_sd_min[2] == pytest.approx(0.1 + 0.01 + 0.002)
     assert problem.rt_noise_min == 0.07
     assert problem.mass_window_ppm == 12.0
@@ -122,7 +123,7 @@ def test_the_truth_is_not_looked_at() -> None:
 def test_no_candidates_at_all() -> None:
     none = np.zeros(0, dtype=np.int64)
     empty = Candidates(np.zeros(6, dtype=np.int64), none, none, (), np.zeros(0), np.zeros(0), 12.0)
-    predictions = RtPredictions(np.zeros((3, 4)), np.ones((3, 4)), 0.07)
+    predictions = RtPredictions(np.zeros((3, 2, 4)), np.ones((3, 2, 4)), 0.07)
     problem = build_problem(make_dataset(), empty, predictions, 0.1)
     assert (problem.n_peaks, problem.n_slots) == (5, 0)
     assert np.isfinite(problem.log_rt_density).all()

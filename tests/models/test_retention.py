@@ -160,9 +160,9 @@ def test_model_has_effects_where_they_can_be_seen(compounds: pd.DataFrame) -> No
 def test_untrained_predictions_are_the_librarys_own() -> None:
     found = untrained_predictions(build_design(make_dataset(PEAKS, OWN)))
     span = PEAKS["rt_min"].max() - PEAKS["rt_min"].min()
-    assert found.mean_min.tolist()[0][:2] == [5.0, 6.5]
-    assert found.mean_min == pytest.approx(np.array([[5.0, 6.5, np.nan, 7.5]] * 3), nan_ok=True)
-    assert found.sd_min == pytest.approx(np.array([[0.2, 0.05 * span, np.nan, 0.4]] * 3), nan_ok=True)
+    assert found.mean_min.tolist()[0][1][:2] == [5.0, 6.5]
+    assert found.mean_min == pytest.approx(np.array([[[5.0, 6.5, np.nan, 7.5]] * 2] * 3), nan_ok=True)
+    assert found.sd_min == pytest.approx(np.array([[[0.2, 0.05 * span, np.nan, 0.4]] * 2] * 3), nan_ok=True)
     assert found.noise_sd_min == pytest.approx(0.005 * span)
 
 
@@ -171,7 +171,7 @@ def test_without_predictions_and_calibrants_nothing_is_predicted(compounds: pd.D
     found = untrained_predictions(build_design(make_dataset(PEAKS, compounds)))
     assert np.isnan(found.mean_min).all()
     assert np.isnan(found.sd_min).all()
-    assert found.mean_min.shape == (3, 4)
+    assert found.mean_min.shape == (3, 2, 4)
 
 
 def made_up(design: RetentionDesign, rng: np.random.Generator, n_draws: int = 40) -> dict[str, FloatArray]:
@@ -207,40 +207,42 @@ def test_predict_equals_a_draw_by_draw_computation(compounds: pd.DataFrame, rng:
         )
         shift = values["species_min"][:, species]
         repeated = values["compound_min"][:, 0] + shift
-        assert found.mean_min[species, 0] == pytest.approx(repeated.mean())
-        assert found.sd_min[species, 0] == pytest.approx(repeated.std())
+        assert found.mean_min[species, :, 0] == pytest.approx(np.repeat(repeated.mean(), 2))
+        assert found.sd_min[species, :, 0] == pytest.approx(np.repeat(repeated.std(), 2))
         # seen once: the residual of compound 1 in its injection is shared out between error and noise
         sd, noise = values["error_scale"] * design.error_sd_min[1], values["noise_min"]
         share = sd**2 / (sd**2 + noise**2)
         residual = 6.4 - level[:, 1] - values["injection_min"][:, design.injection[3]]
         once = level[:, 1] + shift + share * residual
-        assert found.mean_min[species, 1] == pytest.approx(once.mean())
-        assert found.sd_min[species, 1] == pytest.approx(np.sqrt(once.var() + (share * noise**2).mean()))
+        assert found.mean_min[species, :, 1] == pytest.approx(np.repeat(once.mean(), 2))
+        assert found.sd_min[species, :, 1] == pytest.approx(
+            np.repeat(np.sqrt(once.var() + (share * noise**2).mean()), 2)
+        )
         # never seen: the whole error is left
         new = level[:, 3] + shift
         error = (values["error_scale"] ** 2).mean() * design.error_sd_min[3] ** 2
-        assert found.mean_min[species, 3] == pytest.approx(new.mean())
-        assert found.sd_min[species, 3] == pytest.approx(np.sqrt(new.var(ddof=1) + error))
-    assert np.isnan(found.mean_min[:, 2]).all()
-    assert np.isnan(found.sd_min[:, 2]).all()
+        assert found.mean_min[species, :, 3] == pytest.approx(np.repeat(new.mean(), 2))
+        assert found.sd_min[species, :, 3] == pytest.approx(np.repeat(np.sqrt(new.var(ddof=1) + error), 2))
+    assert np.isnan(found.mean_min[..., 2]).all()
+    assert np.isnan(found.sd_min[..., 2]).all()
     assert found.noise_sd_min == pytest.approx(values["noise_min"].mean())
 
 
 def test_a_compound_never_seen_is_less_certain_than_a_calibrant(rng: np.random.Generator) -> None:
     design = design_of(OWN.assign(rt_pred_sd_min=0.3))
     found: RtPredictions = predict(design, made_up(design, rng))
-    assert (found.sd_min[:, 3] > found.sd_min[:, 0]).all()
-    assert (found.sd_min[:, 3] > found.sd_min[:, 1]).all()
+    assert (found.sd_min[..., 3] > found.sd_min[..., 0]).all()
+    assert (found.sd_min[..., 3] > found.sd_min[..., 1]).all()
 
 
 def test_predict_from_one_calibrant_of_one_species(rng: np.random.Generator) -> None:
     design = build_design(make_dataset(ONE_SPECIES, COMPOUNDS, calibrants(row("C0", 5.1))))
     values = {name: made_up(design, rng)[name] for name in ("intercept_min", "error_scale", "noise_min")}
     found = predict(design, values)
-    assert found.mean_min.shape == (1, 4)
-    assert found.mean_min[0, 0] == pytest.approx(5.1, abs=0.2)
-    assert found.mean_min[0, 1:] == pytest.approx(values["intercept_min"].mean())
-    assert (found.sd_min[0, 1:] > 2 * found.sd_min[0, 0]).all()
+    assert found.mean_min.shape == (1, 2, 4)
+    assert found.mean_min[0, :, 0] == pytest.approx(5.1, abs=0.2)
+    assert found.mean_min[0, :, 1:] == pytest.approx(values["intercept_min"].mean())
+    assert (found.sd_min[0, :, 1:] > 2 * found.sd_min[0, :, :1]).all()
 
 
 ELSEWHERE = pd.DataFrame(

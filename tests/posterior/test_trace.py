@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import h5netcdf
 import h5py
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from drawn_source import Drawn, draw_source, trace_path
 from compassign.candidates import RtPredictions
 from compassign.posterior import responsibilities
 from compassign.posterior.responsibilities import summarise
-from compassign.posterior.trace import TraceWriter, write_rt_trace
+from compassign.posterior.trace import TraceWriter, read_rt_predictions, write_rt_trace
 from compassign.units import FloatArray
 
 SIZES = [3, 0, 2, 1, 0, 4, 1, 2]
@@ -184,7 +185,9 @@ def test_a_failure_leaves_the_file_closed(tmp_path: Path, rng: np.random.Generat
         assert (variable(tree, "posterior/r").to_numpy() == 0).all()
 
 
-PREDICTIONS = RtPredictions(np.array([[1.0, 2.0, np.nan]] * 2), np.array([[0.1, 0.2, np.nan]] * 2), 0.05)
+PREDICTIONS = RtPredictions(
+    np.array([[[1.0, 2.0, np.nan], [1.1, 2.1, np.nan]]] * 2), np.array([[[0.1, 0.2, np.nan]] * 2] * 2), 0.05
+)
 
 
 def test_rt_trace_holds_posterior_and_predictions(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -199,7 +202,7 @@ def test_rt_trace_holds_posterior_and_predictions(tmp_path: Path, rng: np.random
         assert variable(tree, "posterior/species_min").to_numpy() == pytest.approx(posterior["species_min"], abs=0)
         for name, expected in (("rt_pred_min", PREDICTIONS.mean_min), ("rt_pred_sd_min", PREDICTIONS.sd_min)):
             found = variable(tree, f"constant_data/{name}")
-            assert found.dims == ("species", "compound")
+            assert found.dims == ("species", "polarity", "compound")
             assert found.to_numpy() == pytest.approx(expected, abs=0, nan_ok=True)
         assert float(variable(tree, "constant_data/rt_noise_min")) == 0.05
 
@@ -209,7 +212,25 @@ def test_rt_trace_without_a_posterior(tmp_path: Path) -> None:
     with opened(tmp_path / "rt_trace.nc") as tree:
         assert tree.attrs["n_chains"] == 0
         assert "posterior" not in tree.children
-        assert variable(tree, "constant_data/rt_pred_min").shape == (2, 3)
+        assert variable(tree, "constant_data/rt_pred_min").shape == (2, 2, 3)
+
+
+def test_rt_predictions_are_read_as_written(tmp_path: Path) -> None:
+    write_rt_trace(tmp_path / "rt_trace.nc", {}, PREDICTIONS, {})
+    found = read_rt_predictions(tmp_path / "rt_trace.nc")
+    np.testing.assert_array_equal(found.mean_min, PREDICTIONS.mean_min)
+    np.testing.assert_array_equal(found.sd_min, PREDICTIONS.sd_min)
+    assert found.noise_sd_min == PREDICTIONS.noise_sd_min
+
+
+def test_rt_predictions_of_earlier_versions_are_the_same_in_both_polarities(tmp_path: Path) -> None:
+    with h5netcdf.File(tmp_path / "rt_trace.nc", "w") as file:
+        constant = file.create_group("constant_data")
+        constant.dimensions = {"species": 1, "compound": 3}
+        for name in ("rt_pred_min", "rt_pred_sd_min"):
+            constant.create_variable(name, ("species", "compound"), data=np.array([[1.0, 2.0, 3.0]]))
+        constant.create_variable("rt_noise_min", (), data=0.05)
+    assert read_rt_predictions(tmp_path / "rt_trace.nc").mean_min.tolist() == [[[1.0, 2.0, 3.0]] * 2]
 
 
 def test_a_chunk_waits_for_the_blocks_that_fill_it(tmp_path: Path, rng: np.random.Generator) -> None:

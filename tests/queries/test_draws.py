@@ -77,7 +77,7 @@ def test_the_rt_stage_has_draws_of_its_own(copied_folder: Path) -> None:
     draws = read_rt_draws(run)
     assert (draws.names, draws.thin) == (("noise_min", "slope_min[0]", "slope_min[1]"), 1)
     values = {"species_min": np.ones((2, N_DRAWS, 2)), "noise_min": np.ones((2, N_DRAWS))}
-    predictions = RtPredictions(np.ones((2, 1)), np.ones((2, 1)), 0.1)
+    predictions = RtPredictions(np.ones((2, 2, 1)), np.ones((2, 2, 1)), 0.1)
     write_rt_trace(copied_folder / RT_TRACE_FILE, values, predictions, {"species_min": ("liver", "plasma")})
     assert read_rt_draws(run).names == ("species_min[liver]", "species_min[plasma]", "noise_min")
     (copied_folder / RT_TRACE_FILE).unlink()

@@ -57,7 +57,8 @@ class Refit:
     """A run's model, fitted again with the answers until an event of the label store.
 
     at : when it ended. seconds : that it took. verdict : as of a run, by the limits of a quick one. named : None where
-    it could not be fitted, for the reason in `problem`.
+    it could not be fitted, for the reason in `problem`. n_untaught : answers that its retention times have not learned
+    from.
     """
 
     last_event: int
@@ -66,6 +67,7 @@ class Refit:
     verdict: str = ""
     problem: str = ""
     named: NamedDraws | None = None
+    n_untaught: int = 0
 
 
 def can_refit(config: RunConfig) -> bool:
@@ -88,7 +90,7 @@ def learned_answers(events: Iterable[LabelEvent]) -> Answers:
 
 def write_refit(output: Path, run_id: str, refit: Refit) -> None:
     """Put a refit in the place of the one before, whole or not at all."""
-    about = {name: getattr(refit, name) for name in ("last_event", "seconds", "verdict", "problem")}
+    about = {name: getattr(refit, name) for name in ("last_event", "seconds", "verdict", "problem", "n_untaught")}
     arrays: dict[str, Any] = {"about": np.array(json.dumps({**about, "at": refit.at.isoformat()}))}
     if refit.named is not None:
         draws = refit.named.draws

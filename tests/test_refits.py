@@ -29,7 +29,7 @@ NAMED = NamedDraws(
     np.array(["", "C1", ""]),
     OptionDraws(np.array([0, 2, 3]), np.array([[0.25, 0.75, 1.0], [0.5, 0.5, 1.0]])),
 )
-REFIT = Refit(7, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 2.5, "converged", named=NAMED)
+REFIT = Refit(7, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 2.5, "converged", named=NAMED, n_untaught=3)
 
 
 def test_what_is_written_is_read_and_the_next_one_takes_its_place(tmp_path: Path) -> None:
@@ -39,6 +39,7 @@ def test_what_is_written_is_read_and_the_next_one_takes_its_place(tmp_path: Path
     assert found is not None
     assert found.named is not None
     assert (found.last_event, found.at, found.seconds, found.verdict) == (7, REFIT.at, 2.5, "converged")
+    assert found.n_untaught == 3
     assert found.named.row == {"P1": 0, "<b>": 1}
     assert found.named.option.tolist() == ["", "C1", ""]
     assert found.named.draws.probability.tolist() == NAMED.draws.probability.tolist()

@@ -27,7 +27,7 @@ from compassign.units import FloatArray
 # This stage is small and everything after it rests on it: it is sampled with more care than was asked for.
 DRAWS_FACTOR, MIN_DRAWS, MIN_TARGET_ACCEPT = 2, 1000, 0.95
 MAX_LOW_RANK = 100  # compounds: the correlations of more take longer to find than they save
-MIN_TUNE = 500  # with 200, chains of 150 parameters ended far from each other
+MIN_TUNE = 500  # of that many: after 200 steps chains ended far from each other
 NO_RESPONSIBILITIES = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_finite=True)
 
 
@@ -72,9 +72,11 @@ def sample_rt_stage(
         return RtStage(predictions, warnings=_untrained_warnings(dataset, design))
     model = build_retention_model(design)
     compiled = model if settings.backend == "pymc" else compiler(model)
-    settings = settings.model_copy(update={"tune": max(settings.tune, MIN_TUNE)})
-    few = design.repeated.size + design.in_both.size <= MAX_LOW_RANK
-    draws = sample(compiled, settings, seed, progress, "low_rank" if few else "draw_diag")
+    if design.repeated.size + design.in_both.size <= MAX_LOW_RANK:
+        draws = sample(compiled, settings, seed, progress, "low_rank")
+    else:
+        longer = settings.model_copy(update={"tune": max(settings.tune, MIN_TUNE)})
+        draws = sample(compiled, longer, seed, progress)
     verdict = judge(draws, hyperparameters(design), NO_RESPONSIBILITIES, settings, {})
     predictions = fill_in(predict(design, draws.flat()), dataset.compounds["formula"])
     return RtStage(predictions, draws.values, draws.labels, verdict)

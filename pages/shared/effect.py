@@ -51,6 +51,8 @@ def describe(update: Update | None) -> str:
         )
     elif update.refit is not None:
         told = f"Refit with {_answers(update.n_learned)} of {_clock(update.refit.at)}."
+        if update.refit.n_untaught:
+            told += f" Retention times have not learned from {_answers(update.refit.n_untaught)} yet."
     else:
         told = "The run, without the answers since."
     return f"{told} Not in it yet: {_answers(update.n_waiting)}." if update.n_waiting else told

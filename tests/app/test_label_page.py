@@ -228,7 +228,7 @@ def refitted_output(labelled_output: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return labelled_output
 
 
-def refit_from(output: Path, certain: str, problem: str = "") -> None:
+def refit_from(output: Path, certain: str, problem: str = "", n_untaught: int = 0) -> None:
     """A refit with all answers so far, in which one peak is certainly null and all others are undecided."""
     run = load_run(output / "runs" / LOOKUP)
     offsets, option = run.offsets, run.candidates["compound_id"].to_numpy(dtype=np.str_)
@@ -240,7 +240,7 @@ def refit_from(output: Path, certain: str, problem: str = "") -> None:
     named = NamedDraws(run.peaks["peak_id"].to_numpy(dtype=np.str_), option, draws)
     last = max((event.id for event in events(output)), default=0)
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    write_refit(output, LOOKUP, Refit(last, at, 1.0, "suspect", problem, None if problem else named))
+    write_refit(output, LOOKUP, Refit(last, at, 1.0, "suspect", problem, None if problem else named, n_untaught))
 
 
 def test_the_page_says_which_numbers_it_shows_and_the_queue_follows_the_refit(refitted_output: Path) -> None:
@@ -254,6 +254,10 @@ def test_the_page_says_which_numbers_it_shows_and_the_queue_follows_the_refit(re
     app.run()
     assert asked(app) == peak_id  # whatever its place in the queue is now
     assert "Refit with 1 answer of 03:04:05" in shown(app)
+    assert "Retention times have not" not in shown(app)
+    refit_from(refitted_output, certain=peak_id, n_untaught=1)
+    app.run()
+    assert "Retention times have not learned from 1 answer yet." in shown(app)
     assert "has not converged" in shown(app)
     assert "With the answers so far: null, 1.000" in shown(app)
     press(app, "Skip")

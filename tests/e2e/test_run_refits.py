@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,13 @@ from run_tools import Run as Finished
 
 from compassign import refits, refitting
 from compassign.data.workspace import Source
+from compassign.errors import SamplingError
 from compassign.inference import fitting
+from compassign.inference.diagnostics import Verdict
+from compassign.inference.rt_stage import RtStage
 from compassign.label_events import Kind, LabelEvent
 from compassign.models.problem import AssignmentProblem
+from compassign.progress import Progress, SilentProgress
 from compassign.queries.labels import Desk, open_desk
 from compassign.queries.provisional import run_draws, updated
 from compassign.queries.run_folder import Run, load_run
@@ -76,7 +80,7 @@ def until(found: Callable[[], Refit | None]) -> Refit:
 def test_a_refit_repeats_the_run_and_weighed_draws_foretell_it(workspace: tuple[Run, Desk], tmp_path: Path) -> None:
     run, desk = workspace
     refitter = Refitter(tmp_path, run.run_id)
-    again = refitter.refit([])
+    again = refitter.refit([], SilentProgress())
     named = run_draws(run)
     assert again.named is not None
     assert again.named.option.tolist() == named.option.tolist()
@@ -88,7 +92,7 @@ def test_a_refit_repeats_the_run_and_weighed_draws_foretell_it(workspace: tuple[
     second = str(named.option[own][np.argsort(before[own])[-2]])
     answer(desk, peak_id, second)
     foretold = updated(run, None, desk.events())
-    refit = refitter.refit(desk.events())
+    refit = refitter.refit(desk.events(), SilentProgress())
     assert foretold is not None
     assert foretold.n_weighed == 1
     assert refit.named is not None
@@ -154,7 +158,7 @@ def test_nothing_comes_back_of_a_run_that_is_deleted_while_it_is_refitted(
         write_refit(output, run_id, refit)
         written.extend((output / refits.REFITS).glob("*.npz"))
 
-    monkeypatch.setattr(Refitter, "refit", lambda self, events: Refit(1, datetime.now(UTC), 0.0))
+    monkeypatch.setattr(Refitter, "refit", lambda self, events, progress: Refit(1, datetime.now(UTC), 0.0))
     monkeypatch.setattr(refitting, "write_refit", delete_and_write)
     refitting.keep_refitting(tmp_path, run.run_id)
     assert len(written) == 1
@@ -184,3 +188,115 @@ def test_the_model_is_compiled_anew_only_where_it_gets_other_parameters(
     desk.store.append(replace(desk.blank(first, "Bob", "Bob"), kind="null"))
     refitter.prepare(desk.events())
     assert compiled == [(), ("Ada", "Bob")]
+
+
+def candidate_of(run: Run, peak_id: str) -> str:
+    """The most probable compound of a peak."""
+    row = run.row_of(peak_id)
+    slots = run.candidates.iloc[run.offsets[row] + 1 : run.offsets[row + 1]]
+    return str(slots["compound_id"].iloc[int(slots["probability"].argmax())])
+
+
+@pytest.mark.slow  # compiles from the cache and fits both stages
+def test_answers_that_name_a_compound_teach_retention_times(workspace: tuple[Run, Desk], tmp_path: Path) -> None:
+    run, desk = workspace
+    refitter = Refitter(tmp_path, run.run_id)
+    before = refitter.predictions
+    first, second = least_certain(run)[:2]
+    answer(desk, first, "")
+    assert refitter.n_untaught(desk.events()) == 0  # a null has no retention time to teach
+    compound = candidate_of(run, second)
+    answer(desk, second, compound)
+    assert refitter.n_untaught(desk.events()) == 1
+    assert refitter.refit(desk.events(), SilentProgress()).n_untaught == 1
+    refitter.teach(desk.events(), SilentProgress())
+    assert refitter.n_untaught(desk.events()) == 0
+    assert refitter.refit(desk.events(), SilentProgress()).n_untaught == 0
+    column = run.compounds.index.get_loc(compound)
+    peak = run.peaks.iloc[run.row_of(second)]
+    cell = (sorted(set(run.peaks["species"])).index(peak["species"]), int(peak["polarity"] == "negative"), column)
+    after = refitter.predictions
+    assert after.sd_min[cell] < 0.7 * before.sd_min[cell]
+    assert abs(after.mean_min[cell] - peak["rt_min"]) < abs(before.mean_min[cell] - peak["rt_min"])
+    event = desk.events()[-1]
+    desk.store.append(replace(desk.blank(second, "Ada", "undo"), kind="undo", undoes=event.id))
+    assert refitter.n_untaught(desk.events()) == 1  # what was taken back is to be forgotten
+
+
+@pytest.mark.parametrize("outcome", ["failed", "no chain can start"])
+def test_chains_that_failed_teach_nothing(
+    workspace: tuple[Run, Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
+    run, desk = workspace
+    peak_id = least_certain(run)[0]
+    answer(desk, peak_id, candidate_of(run, peak_id))
+    refitter = Refitter(tmp_path, run.run_id)
+    before = refitter.predictions
+
+    def fail(*rest: object) -> RtStage:
+        if outcome != "failed":
+            raise SamplingError(outcome)
+        verdict = Verdict("failed", (), True, 2.0, 3.0, 3.0, 1.0, 0, 0.0, ())
+        return RtStage(replace(before, mean_min=before.mean_min + 1.0), verdict=verdict)
+
+    monkeypatch.setattr(refitting, "sample_rt_stage", fail)
+    refitter.teach(desk.events(), SilentProgress())
+    assert np.array_equal(refitter.predictions.mean_min, before.mean_min, equal_nan=True)
+    assert refitter.n_untaught(desk.events()) == 0  # and it is not tried again with the same answers
+
+
+class Slow(Refitter):
+    """A refitter whose chains only look, a few times, whether they are to stop."""
+
+    taught = 0
+
+    def teach(self, events: Sequence[LabelEvent], progress: Progress) -> None:
+        for _ in range(3):
+            progress.check()
+        self.taught += 1
+
+    def refit(self, events: Sequence[LabelEvent], progress: Progress) -> Refit:
+        progress.check()
+        return Refit(events[-1].id, datetime.now(UTC), 0.0)
+
+    def prepare(self, events: Sequence[LabelEvent]) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("n_answers", "another_comes"), [(1, False), (1, True), (0, False)])
+def test_answers_teach_retention_times_when_no_other_comes(
+    workspace: tuple[Run, Desk],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    n_answers: int,
+    another_comes: bool,
+) -> None:
+    monkeypatch.setattr(refitting, "PAUSE_S", 0.1)
+    run, desk = workspace
+    for peak_id in least_certain(run)[:n_answers]:
+        answer(desk, peak_id, candidate_of(run, peak_id))
+    answer(desk, least_certain(run)[-1], "")
+    seen = desk.events()
+    refitter = Slow(tmp_path, run.run_id)
+    follower = refitting.Follower(tmp_path, refitter, newest=seen[-1].id)
+    if another_comes:
+        answer(desk, least_certain(run)[-2], "")
+    follower._teach(seen, desk.store)
+    teaches = n_answers > 0 and not another_comes
+    assert refitter.taught == int(teaches)
+    assert (read_refit(tmp_path, run.run_id) is not None) == teaches
+
+
+@pytest.mark.parametrize("compound", ["", "named"])
+def test_a_process_that_starts_again_learns_first_what_the_one_before_had_learned(
+    workspace: tuple[Run, Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compound: str
+) -> None:
+    run, desk = workspace
+    first, second = least_certain(run)[:2]
+    learned = answer(desk, first, compound and candidate_of(run, first))
+    write_refit(tmp_path, run.run_id, Refit(learned.id, datetime.now(UTC), 0.0))
+    answer(desk, second, candidate_of(run, second))  # which the first refit does not wait for
+    monkeypatch.setattr(refitting, "IDLE_S", 0.0)
+    refitter = Slow(tmp_path, run.run_id)
+    refitting.Follower(tmp_path, refitter).follow()
+    assert refitter.taught == bool(compound)

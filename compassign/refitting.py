@@ -210,8 +210,8 @@ class Follower:
         while time.monotonic() - since < IDLE_S:
             if _says_more(events, learned_until):
                 self.write(refitter.refit(events, SilentProgress()))
-                self._teach(events, store)
                 since = time.monotonic()
+            self._teach(events, store)
             learned_until = self.newest
             while self._is_idle(store) and time.monotonic() - since < IDLE_S:
                 time.sleep(POLL_S)

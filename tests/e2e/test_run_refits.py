@@ -287,6 +287,30 @@ def test_answers_teach_retention_times_when_no_other_comes(
     assert (read_refit(tmp_path, run.run_id) is not None) == teaches
 
 
+def test_what_is_not_an_answer_only_puts_off_what_retention_times_learn(
+    workspace: tuple[Run, Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, desk = workspace
+    first, second = least_certain(run)[:2]
+
+    class Interrupted(Slow):
+        n_tried = 0
+
+        def teach(self, events: Sequence[LabelEvent], progress: Progress) -> None:
+            self.n_tried += 1
+            if self.n_tried == 1:
+                desk.store.append(replace(desk.blank(second, "Ada", "skip"), kind="skip"))
+            super().teach(events, progress)
+            self._learned = (self.predictions, refitting._alone(events))
+
+    answer(desk, first, candidate_of(run, first))
+    monkeypatch.setattr(refitting, "PAUSE_S", 0.0)
+    monkeypatch.setattr(refitting, "IDLE_S", 2.0)
+    refitter = Interrupted(tmp_path, run.run_id)
+    refitting.Follower(tmp_path, refitter).follow()
+    assert (refitter.n_tried, refitter.taught) == (2, 1)
+
+
 @pytest.mark.parametrize("compound", ["", "named"])
 def test_a_process_that_starts_again_learns_first_what_the_one_before_had_learned(
     workspace: tuple[Run, Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compound: str

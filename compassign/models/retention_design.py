@@ -9,7 +9,7 @@ import pandas as pd
 
 from compassign.chemistry.descriptors import descriptors
 from compassign.data.dataset import Dataset
-from compassign.models import student
+from compassign.models.polarity_difference import difference_sd_min
 from compassign.models.projection import project
 from compassign.models.rt_alignment import Alignment, align
 from compassign.models.rt_density import rt_span_min
@@ -19,8 +19,6 @@ from compassign.units import BoolArray, FloatArray, IntArray
 UNKNOWN_POLARITY = len(POLARITIES)  # of a calibrant
 ERROR_SHARE = 0.05  # of the RT span: SD of a prediction that states none
 NOISE_SHARE = 0.005  # of the RT span: a peak's apex repeats within about half a percent of the gradient
-POLARITY_SHARE = 0.01  # of the RT span: nothing with the same eluents, several percent with others
-POLARITY_WIDTH = 1.0  # log-normal: either may be
 NO_COVARIATE_SHARE = 0.25  # the same where nothing is known of structures: compounds elute anywhere
 LIBRARY_COLUMNS = frozenset(
     "compound_id name formula exact_mass charge inchikey smiles rt_pred_min rt_pred_sd_min known_in".split()
@@ -36,7 +34,7 @@ class RetentionDesign:
     covariates : (n_compounds, n_covariates) on the principal axes of the calibrants, NaN rows where a compound cannot
     be predicted.
     rt_min, compound, species, injection : (n_calibrants,) observed RTs and indices. polarity : (n_calibrants,) as in
-    `RtPredictions`, UNKNOWN_POLARITY where a calibrant's injection has peaks of both. polarity_sd_min : scale of the
+    `RtPredictions`, UNKNOWN_POLARITY where a calibrant's injection has peaks of both. polarity_sd_min : SD of the
     differences of a compound's RTs in the two polarities, 0 where peaks have one.
     cluster_of_species : (n_species,). injection_names, species_of_injection : (n_injections,) those of the calibrants,
     one for each species and injection. has_own : the library or other systems bring predictions. alignment : of the
@@ -179,20 +177,15 @@ def _polarity(known: pd.DataFrame, peaks: pd.DataFrame) -> IntArray:
 
 
 def _polarity_sd_min(known: pd.DataFrame, span_min: float) -> float:
-    """Posterior mean of the scale of differences between polarities, from compounds known in both.
+    """SD of differences between polarities, from compounds known in both.
 
     It is a number and no variable of the regression: there a few large differences could as well be the noise of all
     RTs, and chains would stay in either.
     """
     seen = known[known["polarity"] != UNKNOWN_POLARITY]
     by_polarity = seen.groupby(["compound_id", "polarity"])["rt_min"].median().unstack()
-    difference = by_polarity.diff(axis=1).iloc[:, -1].dropna().to_numpy() if by_polarity.shape[1] > 1 else np.empty(0)
-    log_ratio = np.linspace(-4.0 * POLARITY_WIDTH, 4.0 * POLARITY_WIDTH, 161)
-    scale = POLARITY_SHARE * span_min * np.exp(log_ratio)
-    log_observed = 0.5 * np.log(scale**2 + 2.0 * (NOISE_SHARE * span_min) ** 2)
-    fit = student.log_density(difference[:, None] / np.exp(log_observed), log_observed).sum(axis=0)
-    log_weight = fit - 0.5 * (log_ratio / POLARITY_WIDTH) ** 2
-    return float(np.average(scale, weights=np.exp(log_weight - log_weight.max())))
+    differences = by_polarity.diff(axis=1).iloc[:, -1].dropna().to_numpy() if by_polarity.shape[1] > 1 else np.empty(0)
+    return difference_sd_min(differences, NOISE_SHARE * span_min, span_min)
 
 
 def _aligned(dataset: Dataset, span_min: float) -> tuple[Alignment, FloatArray, FloatArray]:

@@ -63,17 +63,24 @@ def polarity_sd(differences_min: Sequence[float], span_min: float = 10.0) -> flo
     return build_design(make_dataset(peaks, compounds, known)).polarity_sd_min
 
 
-def test_without_compounds_in_both_the_scale_is_the_priors_mean() -> None:
-    assert polarity_sd([]) == pytest.approx(0.1 * np.exp(0.5), rel=0.01)  # log-normal around 1 % of 10 min, width 1
+def test_without_compounds_in_both_half_of_a_half_may_differ() -> None:
+    # equal eluents or not, any share of compounds: a quarter differs, log-normal around 5 % of 10 min, width 0.5
+    assert polarity_sd([]) == pytest.approx(np.sqrt(0.25) * 0.5 * np.exp(0.25), rel=0.01)
 
 
-@pytest.mark.parametrize("scale", [0.3, 1.0])
-def test_the_scale_is_learned_from_differences(scale: float, rng: np.random.Generator) -> None:
-    assert polarity_sd((scale * rng.standard_t(4, 200)).tolist()) == pytest.approx(scale, rel=0.2)
+@pytest.mark.parametrize("sd_min", [0.3, 1.0])
+def test_the_sd_is_learned_from_differences(sd_min: float, rng: np.random.Generator) -> None:
+    assert polarity_sd((sd_min * rng.standard_t(4, 200)).tolist()) == pytest.approx(sd_min, rel=0.2)
 
 
-def test_rts_that_agree_make_the_scale_small() -> None:
-    assert polarity_sd([0.0] * 30) < 0.02 < polarity_sd([0.0] * 2) < polarity_sd([])
+def test_some_that_agree_do_not_say_that_the_next_will() -> None:
+    assert 0.1 < polarity_sd([0.0] * 4) < polarity_sd([]) < polarity_sd([0.0, 1.0])
+    assert polarity_sd([0.0] * 100) < 0.02
+
+
+def test_a_compound_that_differs_tells_of_a_share_that_does(rng: np.random.Generator) -> None:
+    differences = np.where(np.arange(200) < 50, rng.standard_t(4, 200), 0.05 * rng.standard_t(4, 200))
+    assert polarity_sd(differences.tolist()) == pytest.approx(np.sqrt(0.25), rel=0.25)
 
 
 def test_one_polarity_has_no_differences() -> None:

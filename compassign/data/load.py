@@ -11,6 +11,7 @@ import pandas as pd
 
 from compassign.data.answers import combine_labels, resolve_truth, stated_answers
 from compassign.data.audit_labels import AuditLabels, collect_audit, complete_labels, is_audit
+from compassign.data.calibrants import check_calibrant_polarity
 from compassign.data.checks import check_abundance_columns, check_references, check_rt_units
 from compassign.data.compounds import complete_compounds, known_in_warnings
 from compassign.data.convert import convert_abundances, convert_table
@@ -113,6 +114,8 @@ def _build(sources: _Sources, name: str) -> Dataset:
     findings += text_findings + cluster_findings
     if findings.problems:
         raise InputError(findings.problems)
+    if "calibrants" in frames:
+        findings += check_calibrant_polarity(sources.raws["calibrants"].file, frames["calibrants"], frames["peaks"])
     frames, stored_findings = _with_stored(sources.stored, frames)
     labels, audit, answer_findings = _labels(sources.raws, frames)
     truth, truth_findings = _truth(sources.raws, frames)

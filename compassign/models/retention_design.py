@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from compassign.chemistry.descriptors import descriptors
+from compassign.data.calibrants import calibrant_polarity
 from compassign.data.dataset import Dataset
 from compassign.models.polarity_difference import difference_sd_min
 from compassign.models.projection import project
@@ -160,20 +161,11 @@ def _known_rts(dataset: Dataset) -> pd.DataFrame:
 
 
 def _polarity(known: pd.DataFrame, peaks: pd.DataFrame) -> IntArray:
-    """Polarity of calibrants and labels, as in `RetentionDesign`; a calibrant has that of its injection's peaks."""
-    of_runs: dict[tuple[str, str], set[str]] = {}
-    for species, injection, polarity in peaks[["species", "injection", "polarity"]].drop_duplicates().to_numpy():
-        for name in ("", injection):  # a calibrant may name no injection
-            of_runs.setdefault((species, name), set()).add(polarity)
-    of_any = set(peaks["polarity"])
-    names = [
-        {polarity} if isinstance(polarity, str) else of_runs.get((species, injection), of_any)
-        for species, injection, polarity in known[["species", "injection", "polarity"]].to_numpy()
-    ]
-    return np.array(
-        [POLARITIES.index(next(iter(found))) if len(found) == 1 else UNKNOWN_POLARITY for found in names],
-        dtype=np.int64,
-    )
+    """Polarity of calibrants and labels, as in `RetentionDesign`; a label has that of its peak."""
+    of_runs = pd.Series(calibrant_polarity(known, peaks), known.index, dtype=object)
+    names = known["polarity"].where(known["polarity"].notna(), of_runs)
+    codes = {name: code for code, name in enumerate(POLARITIES)}
+    return np.array([codes.get(name, UNKNOWN_POLARITY) for name in names], dtype=np.int64)
 
 
 def _polarity_sd_min(known: pd.DataFrame, span_min: float) -> float:

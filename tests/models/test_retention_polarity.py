@@ -38,6 +38,14 @@ def test_a_calibrant_has_the_polarity_of_its_injection() -> None:
     assert design_of(("C0", "pos", 5.1), ("C1", "", 6.5), peaks=only).polarity.tolist() == [NEGATIVE, NEGATIVE]
 
 
+def test_calibrants_of_unknown_polarity_are_said() -> None:
+    rows = [{"compound_id": "C1", "injection": run, "rt_min": 6.5, "species": "plasma"} for run in ("pos", "mixed", "")]
+    known_in_nowhere, warning = make_dataset(RUNS, OWN, pd.DataFrame(rows)).warnings
+    assert warning.startswith("calibrants: 2 of 3 rows are of unknown polarity")
+    assert "injections of its own" in warning
+    assert make_dataset(RUNS, OWN, pd.DataFrame(rows[:1])).warnings == (known_in_nowhere,)
+
+
 def test_a_label_has_the_polarity_of_its_peak() -> None:
     dataset = make_dataset(RUNS, OWN)
     ids = dataset.peaks["peak_id"].tolist()

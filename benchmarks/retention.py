@@ -177,8 +177,19 @@ def isomer_order(case: Case, mean_min: FloatArray, is_scored: BoolArray) -> dict
     return found
 
 
+def coverage(rows: list[Score], where: str, rng: np.random.Generator) -> dict[str, float | int]:
+    """Share of intervals that hold the RT, of compounds `elsewhere` or `nowhere`, with 95 % from systems resampled."""
+    name = "covered" if where == "elsewhere" else "covered_nowhere"
+    n_compounds = np.array([getattr(row, f"n_{where}") for row in rows])
+    n_held = n_compounds * [getattr(row, name) for row in rows]
+    drawn = rng.integers(0, len(rows), (N_RESAMPLED, len(rows)))
+    low, high = np.quantile(n_held[drawn].sum(axis=1) / n_compounds[drawn].sum(axis=1), [0.025, 0.975])
+    share = float(n_held.sum() / n_compounds.sum())
+    return {name: share, f"{name}_low": float(low), f"{name}_high": float(high), f"n_{where}": int(n_compounds.sum())}
+
+
 def summarise(rows: list[Score], n_calibrants: int) -> dict[str, float | int]:
-    """Over systems: compounds count once in coverage, systems once in the error; intervals of 95 % resample these."""
+    """Over systems: compounds count once in coverage, systems once in the error; intervals of 95 % resample systems."""
     rng, chosen = np.random.default_rng(SEED), [row for row in rows if row.n_calibrants == n_calibrants]
     ratio = np.log([row.error_min / row.line_error_min for row in chosen])
     resampled = rng.choice(ratio, (N_RESAMPLED, ratio.size)).mean(axis=1)
@@ -186,14 +197,11 @@ def summarise(rows: list[Score], n_calibrants: int) -> dict[str, float | int]:
     pairs = np.array([pair for row in chosen for pair in row.ordered.values()])  # (n_formulas, 2)
     sums = pairs[rng.integers(0, len(pairs), (N_RESAMPLED, len(pairs)))].sum(axis=1)
     order_low, order_high = np.quantile(sums[:, 0] / sums[:, 1], [0.025, 0.975])
-    n_elsewhere, n_nowhere = (np.array([getattr(row, name) for row in chosen]) for name in ("n_elsewhere", "n_nowhere"))
     return {
         "n_calibrants": n_calibrants,
         "n_systems": len(chosen),
-        "covered": float(np.average([row.covered for row in chosen], weights=n_elsewhere)),
-        "covered_nowhere": float(np.average([row.covered_nowhere for row in chosen], weights=n_nowhere)),
-        "n_elsewhere": int(n_elsewhere.sum()),
-        "n_nowhere": int(n_nowhere.sum()),
+        **coverage(chosen, "elsewhere", rng),
+        **coverage(chosen, "nowhere", rng),
         "error_change": float(np.expm1(ratio.mean())),
         "error_change_low": float(low),
         "error_change_high": float(high),
@@ -225,10 +233,14 @@ def main() -> None:
                 flush=True,
             )
     together = [summarise(rows, n_calibrants) for n_calibrants in numbers]
-    print("\ncalibrants  covered elsewhere  nowhere  error against the line    isomers in order             seconds")
+    print(
+        "\ncalibrants  covered elsewhere        nowhere                 error against the line    isomers in order"
+        "             seconds"
+    )
     for figures in together:
         print(
-            "{n_calibrants:>10} {covered:>18.1%} {covered_nowhere:>8.1%} {error_change:>+8.0%} "
+            "{n_calibrants:>10}  {covered:.1%} ({covered_low:.1%} to {covered_high:.1%})  "
+            "{covered_nowhere:.1%} ({covered_nowhere_low:.1%} to {covered_nowhere_high:.1%}) {error_change:>+8.0%} "
             "({error_change_low:+.0%} to {error_change_high:+.0%}) {order_right:>9.0%} of {n_pairs} "
             "({order_low:.0%} to {order_high:.0%}) {seconds:>11.1f}".format(**figures)
         )

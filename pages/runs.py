@@ -141,7 +141,7 @@ def _show_run(store: RunStore, entry: RunEntry) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         show_status(entry.status)
         when = f"started {entry.started.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if entry.started else ""
-        took = f"{entry.duration_s:.0f} s" if entry.duration_s is not None and not entry.is_active else ""
+        took = f"{entry.duration_s:.0f} s" if entry.duration_s is not None else ""
         owner = f"asked for by {entry.row.owner}" if entry.row and entry.row.owner else ""
         st.caption(escaped(DOT.join(filter(None, [entry.model, entry.dataset, when, took, owner]))))
     st.caption(escaped(entry.run_id))

@@ -113,9 +113,11 @@ class RunEntry:
 
     @property
     def duration_s(self) -> float | None:
-        """How long it took, or takes so far (s)."""
-        if self.row is not None and self.row.started_at is not None and (self.is_active or self.row.finished_at):
-            return ((self.row.finished_at or datetime.now(UTC)) - self.row.started_at).total_seconds()
+        """How long it took (s), None while it goes on: a table of runs is not drawn anew every second."""
+        if self.is_active:
+            return None
+        if self.row is not None and self.row.started_at is not None and self.row.finished_at is not None:
+            return (self.row.finished_at - self.row.started_at).total_seconds()
         return self.summary.runtime_s if self.summary else None
 
     @property

@@ -72,10 +72,8 @@ def test_a_watcher_starts_runs_buries_a_killed_one_and_ends_with_its_folder(stor
     watcher = wait_until_watched(output)
     deaf = wait_for(store, enqueue(store, config(DEAF)).id, is_fitting)
     assert deaf.pid is not None
-    killed_at = time.monotonic()
     os.kill(deaf.pid, signal.SIGKILL)
     failed = wait_for(store, deaf.id, lambda row: row.has_ended)
-    assert time.monotonic() - killed_at < 30.0
     assert failed.status == "failed"
     assert "ended without a word" in (failed.error or "")
     wait_until_gone(deaf.process_group)

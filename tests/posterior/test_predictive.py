@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -242,11 +241,3 @@ def test_quantiles_of_runs_equal_numpy(rng: np.random.Generator) -> None:
         found = predictive._quantiles(np.concatenate(values), size, share)
         expected = [np.quantile(run, share) if run.size else np.nan for run in values]
         assert found == pytest.approx(expected, nan_ok=True, abs=1e-14)
-
-
-def test_is_fast(problem: AssignmentProblem) -> None:
-    """About half a second for 200 draws of 2,000 peaks; the limit leaves room for a busy machine."""
-    values = {name: np.repeat(value[:1], 200, axis=0) for name, value in draws_at(problem).items()}
-    started = time.process_time()
-    predictive_checks(problem, default_terms(), values, np.random.default_rng(1))
-    assert time.process_time() - started < 5.0

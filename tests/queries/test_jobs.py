@@ -59,8 +59,10 @@ def test_store_and_folders_make_one_list_newest_first(store: RunStore, unknown: 
 def test_a_run_whose_folder_is_gone_stays_in_the_list_without_results(store: RunStore, tmp_path: Path) -> None:
     run_id = enqueue(store, RunConfig(model="lookup")).id
     store.claim(limit=1)
+    assert list_entries(store, tmp_path)[0].duration_s is None  # while it goes on
     store.finish(run_id, Ending("done", "converged"))
     entry = list_entries(store, tmp_path)[0]
+    assert entry.duration_s is not None
     assert (entry.status, entry.summary, entry.verdict, entry.stale) == ("done", None, None, "")
 
 

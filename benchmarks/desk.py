@@ -1,8 +1,8 @@
 """Seconds that a curator waits at the label desk, in a browser: for the next peak, and for what an answer changes.
 
-For each size a run is computed as `compassign run --quick` does and served. One answer starts the process that refits;
-then 20 answers are given at a curator's pace, and one more once all of them are learned from. Without `--fast` the
-larger size takes some minutes.
+For each size a run is computed as `compassign run --quick` does and served. The page starts the process that refits; one
+answer waits for it, then 20 are given at a curator's pace, and one more once all of them are learned from. Without
+`--fast` the larger size takes some minutes.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ def measure(page: Page, server: Server, n_peaks: int) -> Waits:
     """Answer on the Label page of the only run there is."""
     page.goto(f"{server.address}/label?as=Ada")
     page.wait_for_function(OTHER_PEAK, arg="", timeout=READY_MS)
+    page.wait_for_timeout(1000 * PACE_S)
     pressed, _ = answer(page)
     first_refit_s = until_said(page, "Refit with 1 answer ", pressed)
     waits = []

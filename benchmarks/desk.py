@@ -1,7 +1,7 @@
 """Seconds that a curator waits at the label desk, in a browser: for the next peak, and for what an answer changes.
 
-For each size a run is computed as `compassign run --quick` does and served. The page starts the process that refits; one
-answer waits for it, then 20 are given at a curator's pace, and one more once all of them are learned from. Without
+For each size a run is computed as `compassign run --quick` does and served. The page starts the process that refits;
+one answer waits for it, then 20 are given at a curator's pace, and one more once all of them are learned from. Without
 `--fast` the larger size takes some minutes.
 """
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from compassign.data.answers import parse_options, unknown_compounds, unknown_peaks
+from compassign.chemistry.adducts import default_adducts, get_adduct
+from compassign.data.answers import nameless_answers, parse_options, unknown_compounds, unknown_peaks
 from compassign.data.audit_labels import complete_labels
 from compassign.data.convert import convert_table
 from compassign.data.dataset import Dataset
@@ -60,9 +61,15 @@ def add_label(output: Path, dataset: str, peak_id: str, answer: Answer) -> str:
 def export_labels(output: Path, dataset: str, file: Path) -> str:
     """Write what the store says of a dataset as a labels.csv; raises InputError where the file exists already."""
     with _opened(output, dataset) as desk:
-        rows = export_rows(current_rows(desk.events()))
+        stored = current_rows(desk.events())
+        rows = export_rows(stored)
         write_new_csv(rows, file)
-        return "\n".join([f"{len(rows)} labels of {desk.dataset.name}: {file}", *desk.match().report()])
+        told = [f"{len(rows)} labels of {desk.dataset.name}: {file}"]
+        if len(stored) > len(rows):
+            told.append(
+                f"{len(stored) - len(rows)} more answers teach nothing (bad peak, unsure, skip, overruled): left out"
+            )
+        return "\n".join([*told, *desk.match().report()])
 
 
 def import_labels(output: Path, dataset: str, file: Path, annotator: str | None) -> str:
@@ -109,6 +116,8 @@ def _said(desk: Desk, peak_id: str, answer: Answer) -> NewLabel:
     purpose: Purpose = "free" if drawn is None else "audit"
     about = replace(blank, note=answer.note, adduct=answer.adduct, identification_level=answer.level)
     about = replace(about, purpose=purpose, inclusion_prob=drawn)
+    if answer.adduct:
+        _check_adduct(desk.dataset, peak_id, answer.adduct)
     if answer.text in WORDS:
         return replace(about, kind=WORDS[answer.text])
     options = parse_options(answer.text)
@@ -118,6 +127,13 @@ def _said(desk: Desk, peak_id: str, answer: Answer) -> NewLabel:
         )
     kind = "adduct" if answer.adduct else answer_kind(desk.dataset, peak_id, options)
     return replace(about, kind=kind, options=tuple(sorted(options)))
+
+
+def _check_adduct(dataset: Dataset, peak_id: str, name: str) -> None:
+    polarity = dataset.peaks.loc[dataset.peaks["peak_id"] == peak_id, "polarity"].iloc[0]
+    if (get_adduct(name).charge > 0) != (polarity == "positive"):
+        known = ", ".join(adduct.name for adduct in default_adducts(polarity))
+        raise InputError(f"adduct {name!r}: peak {peak_id} is {polarity}, expected one of {known}, or its own ion")
 
 
 def _taken_back(desk: Desk, peak_id: str, answer: Answer) -> NewLabel:
@@ -142,6 +158,7 @@ def _read_rows(file: Path, dataset: Dataset) -> pd.DataFrame:
                 frozenset(of.tolist()) for of in (dataset.peaks["peak_id"], dataset.compounds["compound_id"])
             )
             findings += found + unknown_peaks(raw, rows, peaks) + unknown_compounds(raw, rows, compounds)
+            findings += nameless_answers(raw, rows)
     if findings.problems or rows is None:
         raise InputError(findings.problems or f"{file}: cannot be read")
     return rows

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from compassign.annotator_table import ANNOTATORS_FILE, describe
+from compassign.chemistry.adducts import get_adduct
 from compassign.config import RunConfig, installed_versions
 from compassign.data.dataset import Dataset
 from compassign.decisions.compounds import CompoundDecisions, decide_compounds
@@ -91,6 +92,8 @@ def execute(config: RunConfig, staging: Path, progress: Progress) -> RunSummary:
         seen = seen_dataset(config, staging / "results")
         for message in seen.dataset.warnings:
             progress.warn(message)
+        for name in config.adducts or ():
+            get_adduct(name)  # raises at once what the candidates would raise later
         visible = replace(seen.dataset, labels=seen.split.labels)
     with progress.stage("retention times"):
         rt_stage = run_rt_stage(certain(visible, config), config.sampler, config.seed, progress)

@@ -11,7 +11,8 @@ import numpy as np
 from compassign.candidates import Candidates, RtPredictions, Windows, add_labelled, build_candidates
 from compassign.config import Evidence, RunConfig
 from compassign.data.annotators import Annotations
-from compassign.data.dataset import Dataset
+from compassign.data.answers import format_options
+from compassign.data.dataset import Answers, Dataset
 from compassign.isotope_peaks import IsotopePeaks, find_isotope_peaks
 from compassign.models.problem import AssignmentProblem, build_problem, clamped_calibrants
 from compassign.progress import Progress
@@ -74,6 +75,8 @@ def ask(
     candidates = build_candidates(dataset, predictions, windows)
     found = clamped_calibrants(dataset, candidates)
     clamped = {peak_id: answer for peak_id, answer in found.items() if peak_id not in dataset.labels}
+    for message in _against_calibrants(dataset, found)[:N_SHOWN]:
+        progress.warn(message)
     labelled = replace(dataset, labels={**clamped, **dataset.labels})
     named = replace(labelled, labels={**named_in_doubt(annotations), **labelled.labels})
     candidates, messages = add_labelled(candidates, named, predictions)
@@ -108,6 +111,16 @@ def ask(
         annotations=annotations,
         spectra=spectra,
     )
+
+
+def _against_calibrants(dataset: Dataset, calibrants: Answers) -> list[str]:
+    """Labels of peaks that calibrants give another compound, a sentence each."""
+    return [
+        f"labels: peak {peak_id!r} has the RT and mass of the calibrant {format_options(calibrants[peak_id])!r} and is "
+        f"labelled {format_options(label) or 'null'!r}; the label counts"
+        for peak_id, label in dataset.labels.items()
+        if peak_id in calibrants and not label & calibrants[peak_id]
+    ]
 
 
 def _without(problem: AssignmentProblem, left_out: Collection[Evidence]) -> AssignmentProblem:

@@ -29,6 +29,7 @@ PURPOSES = ("active", AUDIT, FREE)
 SKIPPED = "yes"
 SPECTRA, LIBRARY_SPECTRA = "spectra", "library_spectra"  # names, without ending, of files with fragment spectra
 SPECTRA_ENDINGS = (".mgf", ".msp", ".mzML")  # the last is of measured ones alone
+MAX_MZ = 20_000.0  # no ion of a small molecule or a peptide is heavier; a decimal point that was lost makes one
 OPTION_SEPARATOR = ";"  # between the compounds of a label and between the species of known_in
 
 
@@ -72,9 +73,10 @@ def _choice(name: str, options: tuple[str, ...], required: bool) -> ColumnRule:
     return ColumnRule(name, "text", expected, pa.Check.isin(allowed, error=expected), required, not required)
 
 
-def _above_zero(name: str, required: bool, unit: str = "") -> ColumnRule:
-    expected = f"a finite number above 0{unit}, with a decimal point"
-    check = pa.Check.in_range(0.0, np.inf, include_min=False, include_max=False, error=expected)
+def _above_zero(name: str, required: bool, unit: str = "", below: float = np.inf) -> ColumnRule:
+    end = "" if np.isinf(below) else f" and below {below:,.0f}"
+    expected = f"a finite number above 0{end}{unit}, with a decimal point"
+    check = pa.Check.in_range(0.0, below, include_min=False, include_max=False, error=expected)
     return ColumnRule(name, "number", expected, check, required, not required)
 
 
@@ -106,7 +108,7 @@ RULES: Mapping[str, tuple[ColumnRule, ...]] = {
         _identifier("species"),
         _identifier("injection", required=False, may_be_empty=True),
         _choice("polarity", POLARITIES, required=False),
-        _above_zero("mz", required=True),
+        _above_zero("mz", required=True, below=MAX_MZ),
         _zero_or_more("rt_min", " (minutes)"),
         _zero_or_more("intensity"),
         _integer("charge", _NONZERO, pa.Check.ne(0, error=_NONZERO)),

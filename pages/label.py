@@ -19,7 +19,7 @@ from pages.shared.audit_desk import AUDIT, drawn_peaks, show_audit
 from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
 from pages.shared.effect import learn_beside, newest_refit, show_call_now, show_effect
-from pages.shared.guard import annotator, ask_name, begin, recall_name
+from pages.shared.guard import NAME_KEY, annotator, ask_name, begin, recall_name
 from pages.shared.learning import show_learning
 from pages.shared.measured import show_measured
 from pages.shared.peak import CANDIDATE, show_evidence
@@ -27,7 +27,6 @@ from pages.shared.selection import row_ids
 from pages.shared.stopping import show_stopping
 from pages.shared.text import COLUMNS, DOT, NOTHING, complain, escaped
 
-_NAME = "as"  # of the link: who labels, so that a page that is loaded anew goes on
 N_HISTORY = 8
 _S_PER_HOUR = 3600.0
 BLIND_COLUMNS = ("name", "adduct", "formula", "ppm_error", "rt_z", "mz_theoretical")
@@ -159,8 +158,7 @@ def _show_blind(run: Run, detail: PeakDetail, why: str) -> None:
 
 def show() -> None:
     """Show the page."""
-    if _NAME in st.query_params:
-        recall_name(st.query_params[_NAME])
+    recall_name()
     begin("Label")
     run, _ = choose_run("Label", "The peaks whose answer would teach most; one key answers and asks the next.")
     who = annotator()
@@ -168,7 +166,7 @@ def show() -> None:
         ask_name("it stands beside every answer")
         return
     if not who[1]:
-        st.query_params[_NAME] = who[0]
+        st.query_params[NAME_KEY] = who[0]
     order = st.segmented_control(
         "Ask first", list(WHY), default=DEFAULT_ORDER, required=True, key="order_of_asking", bind="query-params"
     )

@@ -14,7 +14,7 @@ from compassign.queries.review import Review, answers_about, reliabilities, revi
 from compassign.queries.run_folder import Run
 from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
-from pages.shared.guard import annotator, ask_name, begin
+from pages.shared.guard import annotator, ask_name, begin, recall_name
 from pages.shared.text import COLUMNS, NOTHING, complain, escaped
 
 _REFUSED = "review_refused"
@@ -102,6 +102,7 @@ def _show_reliability(run: Run) -> None:
 
 def show() -> None:
     """Show the page."""
+    recall_name()
     begin("Review")
     run, _ = choose_run("Review", "What people said differently about the peaks of this run's dataset.")
     desk = open_run_desk(run)

@@ -97,8 +97,28 @@ def test_a_label_outranks_a_calibrant_and_sets_are_not_known() -> None:
     # the compound outside the window became a candidate of its peak, with a warning
     slots = slice(*asked.candidates.offsets[4:6])
     assert 0 in asked.candidates.compound[slots]
-    assert len(progress.warnings) == 1
-    assert "'p5' is labelled 'caf', which is outside its windows" in progress.warnings[0]
+    against, outside = progress.warnings
+    assert "'p1' has the RT and mass of the calibrant 'caf' and is labelled 'null'" in against
+    assert "'p5' is labelled 'caf', which is outside its windows" in outside
+
+
+def test_a_label_that_contradicts_a_calibrant_is_named() -> None:
+    data, progress = dataset(calibrants=CALIBRANTS), SilentProgress()
+    (peak_id,) = question(data, progress).calibrants
+    question(replace(data, labels={peak_id: frozenset({"caf"})}), progress)
+    assert progress.warnings == []
+    question(replace(data, labels={peak_id: frozenset[str]()}), progress)
+    assert progress.warnings == [
+        f"labels: peak {peak_id!r} has the RT and mass of the calibrant 'caf' and is labelled 'null'; the label counts"
+    ]
+
+
+def test_adducts_that_nobody_knows_stop_a_run_before_it_fits(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "study", calibrants=CALIBRANTS)
+    progress = SilentProgress()
+    with pytest.raises(InputError, match=r"adduct '\[M\+X\]\+': known are"):
+        execute(RunConfig(data=folder, model="lookup", adducts=("[M+X]+",)), tmp_path / "run", progress)
+    assert set(progress.runtime_s) <= {"dataset"}
 
 
 def test_evidence_can_be_left_out_one_kind_at_a_time() -> None:

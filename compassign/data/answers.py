@@ -53,6 +53,13 @@ def unknown_compounds(raw: RawTable, frame: pd.DataFrame, compound_ids: frozense
     return Findings(cell_messages(raw, "compound_id", bad, "a compound_id of the compounds table", found))
 
 
+def nameless_answers(raw: RawTable, frame: pd.DataFrame) -> Findings:
+    """Rows whose cell is not empty and names no compound, such as `;` alone: not a null that somebody meant."""
+    cells = frame["compound_id"].tolist()
+    bad = [bool(cell.strip()) and not options for cell, options in zip(cells, parse_cells(cells), strict=True)]
+    return Findings(cell_messages(raw, "compound_id", np.array(bad, dtype=bool), "compounds, or an empty cell: null"))
+
+
 def combine_labels(file: str, frame: pd.DataFrame) -> tuple[Answers, Findings]:
     """One set for each labelled peak: what all its rows have in common, else all that they name, with a warning.
 

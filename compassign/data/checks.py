@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from compassign.data.answers import unknown_compounds, unknown_peaks
+from compassign.data.answers import nameless_answers, unknown_compounds, unknown_peaks
 from compassign.data.raw import Findings, RawTable, cell_messages, list_some
 from compassign.errors import Place, Problem
 from compassign.units import FloatArray
@@ -34,16 +34,19 @@ def check_references(raws: Raws, frames: Frames) -> Findings:
 
     Compounds of the truth may be missing from the library: that is what a true null is.
     """
-    peak_ids = _ids(frames, "peaks", "peak_id")
-    compound_ids = _ids(frames, "compounds", "compound_id")
+    peak_ids = _ids(raws, frames, "peaks", "peak_id")
+    compound_ids = _ids(raws, frames, "compounds", "compound_id")
     findings = Findings()
     for table in ("labels", "truth", "abundances"):
         if table in frames:
             findings += unknown_peaks(raws[table], frames[table], peak_ids)
+    for table in ("labels", "truth"):
+        if table in frames:
+            findings += nameless_answers(raws[table], frames[table])
     if "labels" in frames:
         findings += unknown_compounds(raws["labels"], frames["labels"], compound_ids)
     if "calibrants" in frames:
-        findings += _check_calibrants(raws["calibrants"], frames, compound_ids)
+        findings += _check_calibrants(raws, frames, compound_ids)
     if "retention" in frames and compound_ids is not None:
         named = frames["retention"]["compound_id"].tolist()
         bad = np.array([bool(cell) and cell not in compound_ids for cell in named], dtype=bool)
@@ -51,16 +54,16 @@ def check_references(raws: Raws, frames: Frames) -> Findings:
     return findings
 
 
-def _ids(frames: Frames, table: str, column: str) -> frozenset[str] | None:
-    """The non-empty cells of a column, None where the table is absent or broken."""
-    if table not in frames or column not in frames[table]:
+def _ids(raws: Raws, frames: Frames, table: str, column: str) -> frozenset[str] | None:
+    """The non-empty cells of a column, None where the table is absent or broken, if only in a row."""
+    if table not in frames or column not in frames[table] or not raws[table].is_whole:
         return None
     return frozenset(frames[table][column].tolist()) - {""}
 
 
-def _check_calibrants(raw: RawTable, frames: Frames, compound_ids: frozenset[str] | None) -> Findings:
+def _check_calibrants(raws: Raws, frames: Frames, compound_ids: frozenset[str] | None) -> Findings:
     calibrants = frames["calibrants"]
-    species, injections = _ids(frames, "peaks", "species"), _ids(frames, "peaks", "injection")
+    species, injections = (_ids(raws, frames, "peaks", column) for column in ("species", "injection"))
     known = {
         "compound_id": (compound_ids, _COMPOUND),
         "species": (species, "a species of the peaks or injections table"),
@@ -70,9 +73,11 @@ def _check_calibrants(raw: RawTable, frames: Frames, compound_ids: frozenset[str
     for column, (ids, expected) in known.items():
         if ids is None or column not in calibrants:
             continue
-        all_ids = ids | (frozenset() if column == "compound_id" else _ids(frames, "injections", column) or frozenset())
+        all_ids = ids | (
+            frozenset() if column == "compound_id" else _ids(raws, frames, "injections", column) or frozenset()
+        )
         bad = np.array([bool(cell) and cell not in all_ids for cell in calibrants[column].tolist()], dtype=bool)
-        findings += Findings(cell_messages(raw, column, bad, expected))
+        findings += Findings(cell_messages(raws["calibrants"], column, bad, expected))
     return findings
 
 
@@ -127,7 +132,7 @@ def check_abundance_columns(raws: Raws, frames: Frames) -> tuple[tuple[str, ...]
     if "abundances" not in frames:
         return (), Findings()
     columns = tuple(name for name in frames["abundances"].columns if name != "peak_id")
-    injections = _ids(frames, "injections", "injection")
+    injections = _ids(raws, frames, "injections", "injection")
     if injections is None:
         return columns, Findings()
     file = raws["abundances"].file

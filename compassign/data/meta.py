@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
-from compassign.data.raw import Findings, list_some
+from compassign.data.raw import Findings, list_some, show_value
 from compassign.errors import Place, Problem
 from compassign.tables import POLARITIES
 
 META_FILE = "dataset.toml"
 DEFAULT_CLUSTER = "all"
 CLUSTERS_KEY = "species_clusters"
+_TEXTS = ("name", "licence", "source", "notes")
+_KEYS = (*_TEXTS, "polarity", CLUSTERS_KEY)
 _SCALARS = (str, int, float, bool)
 
 
@@ -32,11 +35,16 @@ def _problem(key: str, value: object, expected: str) -> Problem:
 def meta_texts(meta: Mapping[str, Any]) -> tuple[dict[str, str], Findings]:
     """Name, licence, source, notes and whatever else is a single value, as text."""
     messages = tuple(
-        _problem(key, meta[key], "a text in quotes")
-        for key in ("name", "licence", "source", "notes")
-        if key in meta and not isinstance(meta[key], str)
+        _problem(key, meta[key], "a text in quotes") for key in _TEXTS if key in meta and not isinstance(meta[key], str)
     )
-    return {key: str(value) for key, value in meta.items() if isinstance(value, _SCALARS)}, Findings(messages)
+    similar = [(key, get_close_matches(str(key), _KEYS, 1)) for key in meta if key not in _KEYS]
+    warnings = tuple(
+        f"{META_FILE}: found the key {show_value(key)}, which means nothing here; is it {names[0]}?"
+        for key, names in similar
+        if names
+    )
+    texts = {key: str(value) for key, value in meta.items() if isinstance(value, _SCALARS)}
+    return texts, Findings(messages, warnings)
 
 
 def species_clusters(meta: Mapping[str, Any], species: frozenset[str]) -> tuple[dict[str, str], Findings]:

@@ -22,11 +22,13 @@ class RawTable:
 
     file : as messages name it. frame : unconverted cells, index 0..n-1, unique column names.
     rows : (n_rows,) line number of each row in the file; for a table in memory, what it would be in a CSV file.
+    is_whole : no row is missing because it could not be read.
     """
 
     file: str
     frame: pd.DataFrame
     rows: IntArray
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,8 @@ def read_csv(path: Path) -> tuple[RawTable | None, Findings]:
     frame = pd.DataFrame({i: pd.Series(cells, dtype="str") for i, cells in enumerate(columns)})
     named, header_findings = _name_columns(path.name, frame, header)
     rows = np.array(lines[1:], dtype=np.int64)[full]
-    return RawTable(path.name, named, rows), findings + header_findings
+    is_whole = bool(full.all()) and not split_findings.problems
+    return RawTable(path.name, named, rows, is_whole), findings + header_findings
 
 
 def _split_records(file: str, text: str) -> tuple[list[list[str]], list[int], Findings]:

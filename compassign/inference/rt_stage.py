@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pymc as pm
 
 from compassign.candidates import RtPredictions
@@ -20,13 +21,15 @@ from compassign.models.retention import (
     predict,
     untrained_predictions,
 )
-from compassign.models.retention_design import RetentionDesign, build_design
+from compassign.models.retention_design import NOISE_SHARE, RetentionDesign, build_design
 from compassign.progress import Progress
 from compassign.units import FloatArray
 
 # This stage is small and everything after it rests on it: it is sampled with more care than was asked for.
 DRAWS_FACTOR, MIN_DRAWS, MIN_TARGET_ACCEPT = 2, 1000, 0.95
 MAX_LOW_RANK = 100  # compounds: the correlations of more take longer to find than they save
+MAX_SURPRISE = 10.0  # SDs: of honest predictions, 1 in 2,000 is farther off
+MAX_SHOWN = 20  # messages of one kind
 MIN_TUNE = 500  # of that many: after 200 steps chains ended far from each other
 NO_RESPONSIBILITIES = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_finite=True)
 
@@ -79,7 +82,25 @@ def sample_rt_stage(
         draws = sample(compiled, longer, seed, progress)
     verdict = judge(draws, hyperparameters(design), NO_RESPONSIBILITIES, settings, {})
     predictions = fill_in(predict(design, draws.flat()), dataset.compounds["formula"])
-    return RtStage(predictions, draws.values, draws.labels, verdict)
+    return RtStage(predictions, draws.values, draws.labels, verdict, _surprising_labels(dataset, design))
+
+
+def _surprising_labels(dataset: Dataset, design: RetentionDesign) -> tuple[str, ...]:
+    """Labels far from what the library predicts, before they have taught the predictions to agree with them."""
+    rows = {str(compound_id): row for row, compound_id in enumerate(dataset.compounds["compound_id"])}
+    rt_min = dict(zip(dataset.peaks["peak_id"], dataset.peaks["rt_min"], strict=True))
+    found = []
+    for peak_id, answer in dataset.labels.items():
+        row = rows[next(iter(answer))] if len(answer) == 1 else 0
+        sd_min = float(np.hypot(design.error_sd_min[row], NOISE_SHARE * design.span_min))
+        apart = (rt_min[peak_id] - design.base_min[row]) / sd_min
+        if len(answer) == 1 and design.has_own and design.is_predictable[row] and abs(apart) > MAX_SURPRISE:
+            found.append(
+                f"labels: peak {peak_id!r} at {rt_min[peak_id]:.2f} min is labelled {next(iter(answer))!r}, predicted "
+                f"at {design.base_min[row]:.2f} min ({apart:+.0f} SD); the label counts"
+            )
+    more = (f"... and {len(found) - MAX_SHOWN} more labels far from their prediction",) if found[MAX_SHOWN:] else ()
+    return (*found[:MAX_SHOWN], *more)
 
 
 def _untrained_warnings(dataset: Dataset, design: RetentionDesign) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M3 28h26" stroke="#9A9A9A" stroke-width="3"/>'
     '<path d="M8 28V17M16 28V4M24 28V12" stroke="#0072B2" stroke-width="4"/></svg>'
 )
+NAME_KEY = "as"  # of the link: who labels or settles, so that a page that is loaded anew goes on
 _LOCAL_NAME = "local_name"
 _NAME_IN_PAGE = "name_in_page"
 _MAX_NAME = 60  # characters
@@ -122,9 +123,10 @@ def _take_name() -> None:
     st.session_state[_LOCAL_NAME] = st.session_state[_NAME_IN_PAGE]
 
 
-def recall_name(name: str) -> None:
-    """Go on under a name that was typed before the page was loaded anew; before `begin`."""
-    st.session_state.setdefault(_LOCAL_NAME, name)
+def recall_name() -> None:
+    """Go on under the name in the link, typed before the page was loaded anew; before `begin`."""
+    if NAME_KEY in st.query_params:
+        st.session_state.setdefault(_LOCAL_NAME, st.query_params[NAME_KEY])
 
 
 def _has_login() -> bool:

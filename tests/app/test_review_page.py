@@ -70,7 +70,7 @@ def test_what_is_settled_counts_alone_and_tells_who_was_right(desk: Desk) -> Non
     (evidence,) = [link for link in app.get("page_link") if link.proto.label == "Look at its evidence"]
     assert "peak=p00" in evidence.proto.query_string
     assert not [button for button in app.button if button.label == "Leucine"]  # nobody settles without a name
-    app.text_input(key="name_in_page").set_value("Eve").run()
+    app = open_page("review", **{"as": "Eve"})  # or types it
     next(button for button in app.button if button.label == "Leucine").click().run()
     assert not app.exception
     assert fold(desk.events()).of_peak("p00")[0].options == ("leu",)

@@ -88,6 +88,11 @@ def test_a_folder_and_the_name_of_the_workspace_are_the_same_dataset(output: Pat
         (["study"], "give PEAK, ANSWER and --annotator"),
         (["study", "p1", "--to", "x.csv"], "give PEAK, ANSWER and --annotator"),
         (["study", "p1", "C1;C2", "--adduct", "[M+K]+", "--annotator", "ada"], "answer adduct names 2 compounds"),
+        (["study", "p1", "C1", "--adduct", "[M+Foo]+", "--annotator", "ada"], "adduct '[M+Foo]+': known are [M+H]+"),
+        (
+            ["study", "p1", "C1", "--adduct", "[M-H]-", "--annotator", "ada"],
+            "peak p1 is positive, expected one of [M+H]+",
+        ),
     ],
 )
 def test_what_cannot_be_stored_is_named(
@@ -111,6 +116,7 @@ def test_what_is_written_and_taken_in_elsewhere_says_the_same_and_only_once(
     run("study", "p2", "null", "--annotator", "bob")
     run("study", "p2", "skip", "--annotator", "eve")
     assert run("study", "--to", "labels.csv") == 0
+    assert "1 more answers teach nothing" in capsys.readouterr().out
     assert run("study", "--to", "labels.csv") == 2
     assert "exists already" in capsys.readouterr().err
     other = tmp_path / "other"

@@ -262,6 +262,18 @@ CASES: dict[str, tuple[Files, tuple[str, ...]]] = {
         {"abundances.csv": "peak_id,i1\nP9,5\n"},
         ("abundances.csv, row 2, column peak_id: found 'P9'",),
     ),
+    "a label of nothing": (
+        {"labels.csv": "peak_id,compound_id\nP1,C1\nP2, ; \n"},
+        ("labels.csv, row 3, column compound_id: found ' ; '", "an empty cell: null"),
+    ),
+    "a truth of nothing": (
+        {"truth.csv": "peak_id,compound_id\nP1,;\n"},
+        ("truth.csv, row 2, column compound_id: found ';'",),
+    ),
+    "mz without its decimal point": (
+        peaks_with("203.0526", "2030526"),
+        ("peaks.csv, row 3, column mz: found '2030526'", "below 20,000"),
+    ),
     # dataset.toml
     "toml": ({"dataset.toml": "name = small\n"}, ("dataset.toml: not valid TOML", "line 1")),
     "toml encoding": ({"dataset.toml": 'name = "é"\n'.encode("latin-1")}, ("dataset.toml, row 1: found byte 0xe9",)),
@@ -341,6 +353,14 @@ def test_a_broken_table_does_not_make_others_look_wrong(tmp_path: Path) -> None:
         load_dataset(write_dataset(tmp_path, {**files, "labels.csv": files["truth.csv"]}))
     assert len(caught.value.problems) == 1
     assert "the column compound_id is missing" in caught.value.problems[0]
+
+
+def test_a_row_that_is_lost_does_not_make_others_look_wrong(tmp_path: Path) -> None:
+    files = {"peaks.csv": PEAKS.replace("203.0526", "203,0526"), "truth.csv": "peak_id,compound_id\nP1,C1\n"}
+    with pytest.raises(InputError) as caught:
+        load_dataset(write_dataset(tmp_path, {**files, "labels.csv": files["truth.csv"]}))
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith("peaks.csv, row 3: found 7 cells")
 
 
 def test_a_long_list_is_cut_and_counted(tmp_path: Path) -> None:
@@ -429,6 +449,10 @@ WARNED: dict[str, tuple[Files, tuple[str, ...]]] = {
     "cluster": (
         {"dataset.toml": '[species_clusters]\nliver = "organs"'},
         ("dataset.toml, species_clusters: no peak has the species 'liver'",),
+    ),
+    "a key of dataset.toml with a typo": (
+        {"dataset.toml": 'polarty = "negative"\nphase = "C18"'},
+        ("dataset.toml: found the key 'polarty', which means nothing here; is it polarity?",),
     ),
     "labels without rows": (
         {"labels.csv": "peak_id,compound_id\n"},

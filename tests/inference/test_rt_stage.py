@@ -10,6 +10,7 @@ from compassign.config import SamplerConfig
 from compassign.data.load import build_dataset
 from compassign.inference import rt_stage
 from compassign.inference.rt_stage import run_rt_stage
+from compassign.models.retention_design import build_design
 from compassign.progress import SilentProgress
 
 PEAKS = pd.DataFrame(
@@ -62,6 +63,16 @@ def test_without_calibrants_the_peaks_align_the_predictions_and_formulas_complet
     assert (stage.predictions.sd_min[0, 0, known] < 0.5).all()
     assert stage.predictions.mean_min[0, 0, 20] == pytest.approx(ours[20], abs=2.0)
     assert stage.predictions.sd_min[0, 0, 20] > 1.0
+
+
+def test_a_label_far_from_its_prediction_is_named() -> None:
+    compounds = COMPOUNDS.assign(rt_pred_min=[4.8, 4.0], rt_pred_sd_min=0.1)
+    labels = pd.DataFrame({"peak_id": ["p0", "p1"], "compound_id": ["C0", "C1"]})
+    dataset = build_dataset({"peaks": PEAKS, "compounds": compounds, "labels": labels}, {}, "small")
+    (told,) = rt_stage._surprising_labels(dataset, build_design(dataset))
+    assert told == "labels: peak 'p1' at 9.00 min is labelled 'C1', predicted at 4.00 min (+49 SD); the label counts"
+    unpredicted = build_dataset({"peaks": PEAKS, "compounds": COMPOUNDS, "labels": labels}, {}, "small")
+    assert rt_stage._surprising_labels(unpredicted, build_design(unpredicted)) == ()
 
 
 def test_other_systems_without_calibrants_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -275,8 +275,8 @@ def simulate(  # noqa: PLR0913, PLR0917  # one parameter for each option
         typer.Option(
             "--acquisition",
             metavar="NAME",
-            help="What to ask about beside random, may be repeated: margin, entropy, least_confidence, "
-            "expected_false_positives, bald, epig, expected_error_reduction. [default: margin]",
+            help="What to ask about beside random, may be repeated: least_confidence, margin, entropy, "
+            "expected_false_positives, bald, epig, expected_error_reduction. [default: least_confidence]",
         ),
     ] = None,
     oracle: Annotated[

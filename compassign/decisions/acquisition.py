@@ -139,7 +139,7 @@ ACQUISITIONS: Mapping[str, Callable[[OptionDraws], FloatArray]] = {
     "epig": epig,
     "expected_error_reduction": expected_error_reduction,
 }
-DEFAULT_ACQUISITION = "margin"  # saved most labels in benchmarks/active_learning.py
+DEFAULT_ACQUISITION = "least_confidence"  # saved most labels in benchmarks/active_learning.py
 
 
 def compound_groups(offsets: IntArray, compound: IntArray) -> IntArray:

@@ -29,6 +29,7 @@ from compassign.refits import NamedDraws, Refit
 from compassign.units import FloatArray, IntArray
 
 ORDERS: Mapping[str, str] = {
+    "least_confidence": "how probably its best answer is wrong",
     "margin": "how close its two best answers are (1 = equal)",
     "entropy": "how undecided its probabilities are (entropy, nats)",
 }

@@ -15,7 +15,7 @@ from test_pages import assert_only_text, open_page, shown
 from compassign.decisions.acquisition import OptionDraws
 from compassign.errors import StoreError
 from compassign.label_events import LabelEvent, is_prelabel_hidden
-from compassign.queries.label_desk import label_queue, source_of
+from compassign.queries.label_desk import DEFAULT_ORDER, label_queue, source_of
 from compassign.queries.labels import open_desk
 from compassign.queries.run_folder import load_run
 from compassign.refits import NamedDraws, Refit, write_refit
@@ -171,7 +171,7 @@ def test_a_hidden_answer_is_nowhere_on_the_page(labelled_output: Path) -> None:
 def test_the_end_of_the_queue_leads_to_a_new_run(labelled_output: Path) -> None:
     run = load_run(labelled_output / "runs" / LOOKUP)
     desk = open_desk(LabelStore.open(labelled_output), labelled_output, source_of(run))
-    queue = list(label_queue(run, desk, "margin"))
+    queue = list(label_queue(run, desk, DEFAULT_ORDER))
     desk.store.append_all([desk.blank(peak_id, "Ada", f"skip {peak_id}") for peak_id in queue[:-1]])
     app = open_page("label", **{"as": "Ada"})
     assert counts(app)[2] == 1

@@ -168,7 +168,13 @@ def show() -> None:
     if not who[1]:
         st.query_params[NAME_KEY] = who[0]
     order = st.segmented_control(
-        "Ask first", list(WHY), default=DEFAULT_ORDER, required=True, key="order_of_asking", bind="query-params"
+        "Ask first",
+        list(WHY),
+        default=DEFAULT_ORDER,
+        required=True,
+        key="order_of_asking",
+        bind="query-params",
+        format_func=lambda order: order.replace("_", " "),
     )
     desk = open_run_desk(run)
     _show_desk(run, desk, who, order or DEFAULT_ORDER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,15 +75,11 @@ def ask(
     candidates = build_candidates(dataset, predictions, windows)
     found = clamped_calibrants(dataset, candidates)
     clamped = {peak_id: answer for peak_id, answer in found.items() if peak_id not in dataset.labels}
-    for message in _against_calibrants(dataset, found)[:N_SHOWN]:
-        progress.warn(message)
+    _warn_of_some(_against_calibrants(dataset, found), "labels against calibrants", progress)
     labelled = replace(dataset, labels={**clamped, **dataset.labels})
     named = replace(labelled, labels={**named_in_doubt(annotations), **labelled.labels})
     candidates, messages = add_labelled(candidates, named, predictions)
-    for message in messages[:N_SHOWN]:
-        progress.warn(message)
-    if messages[N_SHOWN:]:
-        progress.warn(f"... and {len(messages) - N_SHOWN} more labels outside the windows")
+    _warn_of_some(messages, "labels outside the windows", progress)
     isotopes = find_isotope_peaks(dataset.peaks, named.labels)
     candidates = isotopes.fitted(candidates)
     for message in _about(isotopes):
@@ -111,6 +107,13 @@ def ask(
         annotations=annotations,
         spectra=spectra,
     )
+
+
+def _warn_of_some(messages: Sequence[str], what: str, progress: Progress) -> None:
+    for message in messages[:N_SHOWN]:
+        progress.warn(message)
+    if messages[N_SHOWN:]:
+        progress.warn(f"... and {len(messages) - N_SHOWN} more {what}")
 
 
 def _against_calibrants(dataset: Dataset, calibrants: Answers) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +21,15 @@ from compassign.sampling_progress import SamplingProgress
 LOGGER = logging.getLogger("compassign")
 
 BAR_AFTER_S = 2.0  # a bar that flashes by says nothing
+N_SHOWN = 20  # messages of one kind
 LINE_STEP = 0.1  # share of a stage between two plain lines
 LINE_EVERY_S = 2.0  # and the least time between them, so that a fast stage does not flood the log
+
+
+def first_of(messages: Sequence[str], what: str) -> tuple[str, ...]:
+    """The first N_SHOWN messages of one kind, and how many more there are of what."""
+    more = (f"... and {len(messages) - N_SHOWN} more {what}",) if messages[N_SHOWN:] else ()
+    return (*messages[:N_SHOWN], *more)
 
 
 class Progress(Protocol):

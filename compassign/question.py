@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +15,10 @@ from compassign.data.answers import format_options
 from compassign.data.dataset import Answers, Dataset
 from compassign.isotope_peaks import IsotopePeaks, find_isotope_peaks
 from compassign.models.problem import AssignmentProblem, build_problem, clamped_calibrants
-from compassign.progress import Progress
+from compassign.progress import Progress, first_of
 from compassign.reliabilities import certain, heard, named_in_doubt, with_said
 from compassign.spectra.evidence import SpectralEvidence, find_spectral_evidence
 from compassign.units import BoolArray, IntArray
-
-N_SHOWN = 20  # messages of one kind
 
 
 @dataclass(frozen=True)
@@ -75,11 +73,13 @@ def ask(
     candidates = build_candidates(dataset, predictions, windows)
     found = clamped_calibrants(dataset, candidates)
     clamped = {peak_id: answer for peak_id, answer in found.items() if peak_id not in dataset.labels}
-    _warn_of_some(_against_calibrants(dataset, found), "labels against calibrants", progress)
+    for message in first_of(_against_calibrants(dataset, found), "labels against calibrants"):
+        progress.warn(message)
     labelled = replace(dataset, labels={**clamped, **dataset.labels})
     named = replace(labelled, labels={**named_in_doubt(annotations), **labelled.labels})
     candidates, messages = add_labelled(candidates, named, predictions)
-    _warn_of_some(messages, "labels outside the windows", progress)
+    for message in first_of(messages, "labels outside the windows"):
+        progress.warn(message)
     isotopes = find_isotope_peaks(dataset.peaks, named.labels)
     candidates = isotopes.fitted(candidates)
     for message in _about(isotopes):
@@ -107,13 +107,6 @@ def ask(
         annotations=annotations,
         spectra=spectra,
     )
-
-
-def _warn_of_some(messages: Sequence[str], what: str, progress: Progress) -> None:
-    for message in messages[:N_SHOWN]:
-        progress.warn(message)
-    if messages[N_SHOWN:]:
-        progress.warn(f"... and {len(messages) - N_SHOWN} more {what}")
 
 
 def _against_calibrants(dataset: Dataset, calibrants: Answers) -> list[str]:

@@ -22,14 +22,13 @@ from compassign.models.retention import (
     untrained_predictions,
 )
 from compassign.models.retention_design import NOISE_SHARE, RetentionDesign, build_design
-from compassign.progress import Progress
+from compassign.progress import Progress, first_of
 from compassign.units import FloatArray
 
 # This stage is small and everything after it rests on it: it is sampled with more care than was asked for.
 DRAWS_FACTOR, MIN_DRAWS, MIN_TARGET_ACCEPT = 2, 1000, 0.95
 MAX_LOW_RANK = 100  # compounds: the correlations of more take longer to find than they save
 MAX_SURPRISE = 10.0  # SDs: of honest predictions, 1 in 2,000 is farther off
-MAX_SHOWN = 20  # messages of one kind
 MIN_TUNE = 500  # of that many: after 200 steps chains ended far from each other
 NO_RESPONSIBILITIES = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_finite=True)
 
@@ -99,8 +98,7 @@ def _surprising_labels(dataset: Dataset, design: RetentionDesign) -> tuple[str, 
                 f"labels: peak {peak_id!r} at {rt_min[peak_id]:.2f} min is labelled {next(iter(answer))!r}, predicted "
                 f"at {design.base_min[row]:.2f} min ({apart:+.0f} SD); the label counts"
             )
-    more = (f"... and {len(found) - MAX_SHOWN} more labels far from their prediction",) if found[MAX_SHOWN:] else ()
-    return (*found[:MAX_SHOWN], *more)
+    return first_of(found, "labels far from their prediction")
 
 
 def _untrained_warnings(dataset: Dataset, design: RetentionDesign) -> tuple[str, ...]:

@@ -14,12 +14,13 @@ _N_SHARES, _N_SDS = 100, 81
 
 
 def difference_sd_min(differences_min: FloatArray, noise_min: float, span_min: float) -> float:
-    """Posterior SD, in minutes, of the difference of a compound that is not known in both polarities.
+    """Root mean square, in minutes, of the Student-t scale of the difference of a compound not known in both polarities.
 
     differences_min : (n_compounds,) of those that are. noise_min : scale of the error of one RT. span_min : width of
     the RT axis. Either the eluents are the same and no compound differs, or they are not, and then a share of the
     compounds does, anything from none to all: four that agree do not say that the next one will. Both are as likely
-    beforehand. Differences and errors are Student-t.
+    beforehand. Differences and errors are Student-t. A spike and a slab: Mitchell & Beauchamp, J. Am. Stat. Assoc. 83,
+    1988.
     """
     share = (np.arange(_N_SHARES)[:, None] + 0.5) / _N_SHARES
     log_ratio = np.linspace(-4.0 * WIDTH, 4.0 * WIDTH, _N_SDS)

@@ -35,7 +35,7 @@ class RetentionDesign:
     covariates : (n_compounds, n_covariates) on the principal axes of the calibrants, NaN rows where a compound cannot
     be predicted.
     rt_min, compound, species, injection : (n_calibrants,) observed RTs and indices. polarity : (n_calibrants,) as in
-    `RtPredictions`, UNKNOWN_POLARITY where a calibrant's injection has peaks of both. polarity_sd_min : SD of the
+    `RtPredictions`, UNKNOWN_POLARITY where a calibrant's injection has peaks of both. polarity_sd_min : scale of the
     differences of a compound's RTs in the two polarities, 0 where peaks have one.
     cluster_of_species : (n_species,). injection_names, species_of_injection : (n_injections,) those of the calibrants,
     one for each species and injection. has_own : the library or other systems bring predictions. alignment : of the

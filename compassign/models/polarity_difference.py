@@ -14,7 +14,7 @@ _N_SHARES, _N_SDS = 100, 81
 
 
 def difference_sd_min(differences_min: FloatArray, noise_min: float, span_min: float) -> float:
-    """Root mean square, in minutes, of the Student-t scale of the difference of a compound not known in both polarities.
+    """Root mean square, in minutes, of the scale of the difference of a compound that is not known in both polarities.
 
     differences_min : (n_compounds,) of those that are. noise_min : scale of the error of one RT. span_min : width of
     the RT axis. Either the eluents are the same and no compound differs, or they are not, and then a share of the

@@ -15,7 +15,7 @@ from compassign.queries.labels import Desk, history, next_peak, progress
 from compassign.queries.run_folder import Run
 from compassign.refits import Refit
 from pages.shared.answers import ASKED, Pad, ask_about, asked_now, show_pad, show_refusal, undo_last
-from pages.shared.audit_desk import AUDIT, drawn_peaks, show_audit
+from pages.shared.audit_desk import AUDIT, show_audit
 from pages.shared.current_run import choose_run
 from pages.shared.desk import open_run_desk
 from pages.shared.effect import learn_beside, newest_refit, show_call_now, show_effect
@@ -62,10 +62,10 @@ def _show_desk(run: Run, desk: Desk, who: tuple[str, bool], order: str) -> None:
     show_refusal()
     refit = newest_refit(run)
     try:
-        queue = show_audit(run, desk) if order == AUDIT else label_queue(run, desk, order, refit, drawn_peaks(desk))
+        events = desk.events()
+        queue = show_audit(run, desk) if order == AUDIT else label_queue(run, desk, order, refit, events)
         ids = list(queue)
         peak_id = next_peak(desk, ids, who[0])
-        events = desk.events()
     except StoreError as error:
         complain("The labels cannot be read now.", str(error))
         st.button("Try again")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -20,12 +20,12 @@ from compassign.decisions.acquisition import (
 )
 from compassign.decisions.stopping import BATCH_SIZE
 from compassign.errors import InputError
-from compassign.label_events import Kind, LabelEvent, NewLabel, is_prelabel_hidden, last_undoable
+from compassign.label_events import Kind, LabelEvent, NewLabel, audit_draw, is_prelabel_hidden, last_undoable
 from compassign.queries.detail import PeakDetail
 from compassign.queries.labels import Desk, answer_kind
 from compassign.queries.peaks import option_starts
 from compassign.queries.run_folder import Run
-from compassign.refits import NamedDraws, Refit
+from compassign.refits import NamedDraws, Refit, learned_answers
 from compassign.units import FloatArray, IntArray
 
 ORDERS: Mapping[str, str] = {
@@ -79,21 +79,28 @@ def source_of(run: Run) -> Source:
 
 
 def label_queue(
-    run: Run, desk: Desk, order: str, refit: Refit | None = None, drawn: Collection[str] = ()
+    run: Run,
+    desk: Desk,
+    order: str,
+    refit: Refit | None = None,
+    events: Sequence[LabelEvent] = (),
 ) -> dict[str, float]:
     """The peaks to be asked about, the best first: peak_id -> score (see ORDERS).
 
     The first batch has peaks of different compound groups, as far as there are: one answer says much of its group.
-    refit : the newest one, whose probabilities take the place of the run's. drawn : peaks of an audit that was drawn at
-    the desk. Left out are peaks without candidates, calibrants, those whose answer the run was given, isotope peaks
-    that have another peak's answer, and those of either audit, which are to stay a random sample. Raises InputError for
-    an unknown order.
+    refit : the newest one, whose probabilities take the place of the run's, but for peaks whose answer was taken back
+    since. events : of the desk. Left out: peaks without candidates, calibrants, those whose answer the run was given,
+    isotope peaks that have another peak's answer, and those of either audit, which are to stay a random sample. Raises
+    InputError for an unknown order.
     """
     if order not in ORDERS:
         raise InputError(f"order = {order!r}, expected one of {', '.join(ORDERS)}")
     named = None if refit is None else refit.named
-    score = ACQUISITIONS[order](mean_options(run)) if named is None else _scores(named, order)
-    audit = [*desk.dataset.peaks["peak_id"].to_numpy()[desk.dataset.audit.peak].tolist(), *drawn]
+    score = ACQUISITIONS[order](mean_options(run))
+    if refit is not None and named is not None:
+        is_taken_back = run.peaks["peak_id"].isin(_taken_back(refit, events)).to_numpy(dtype=np.bool_)
+        score = np.where(is_taken_back, score, _scores(named, order))
+    audit = [*desk.dataset.peaks["peak_id"].to_numpy()[desk.dataset.audit.peak].tolist(), *audit_draw(events)]
     peaks = run.peaks
     is_open = (peaks["n_candidates"] > 0) & ~peaks["is_labelled"] & ~peaks["is_calibrant"] & (peaks["isotope_of"] == "")
     is_open &= ~peaks["peak_id"].isin(audit)
@@ -102,6 +109,12 @@ def label_queue(
     later = table[is_open & ~table.index.isin(batch)].sort_values("score", ascending=False, kind="stable")
     ranked = pd.concat([table.iloc[batch], later])
     return dict(zip(ranked["peak_id"].tolist(), ranked["score"].tolist(), strict=True))
+
+
+def _taken_back(refit: Refit, events: Sequence[LabelEvent]) -> set[str]:
+    """The peaks of which a refit had learned an answer that does not count any more."""
+    learned = learned_answers([event for event in events if event.id <= refit.last_event])
+    return learned.keys() - learned_answers(events).keys()
 
 
 def _compound_groups(run: Run) -> IntArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from compassign.errors import InputError, StoreError
-from compassign.label_events import LabelEvent, audit_draw
+from compassign.label_events import LabelEvent
 from compassign.queries.audit_desk import draw_audit, n_open_to_draw, read_audit
 from compassign.queries.labels import Desk
 from compassign.queries.run_folder import Run
@@ -13,11 +13,6 @@ from pages.shared.audit_labels import N_TO_DRAW
 from pages.shared.text import complain
 
 AUDIT = "audit"  # the order of asking that is none: the peaks of the audit as they were drawn
-
-
-def drawn_peaks(desk: Desk) -> list[str]:
-    """The peaks of an audit that was drawn at the desk; raises StoreError if the store cannot be used."""
-    return list(audit_draw(desk.events()))
 
 
 def show_audit(run: Run, desk: Desk) -> dict[str, float]:

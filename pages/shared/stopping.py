@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from compassign.errors import InputError, StoreError
-from compassign.label_events import LabelEvent, audit_draw
+from compassign.label_events import LabelEvent
 from compassign.queries.audit_desk import read_audit
 from compassign.queries.label_desk import label_queue
 from compassign.queries.labels import Desk
@@ -30,7 +30,7 @@ def _outlook(
 ) -> Any:
     """Begun once for each batch; of : the run, when it was written, the dataset, and how many batches are done."""
     del of
-    return outlook_beside(_run, _refit, list(label_queue(_run, _desk, order, _refit, audit_draw(_events))), _events)
+    return outlook_beside(_run, _refit, list(label_queue(_run, _desk, order, _refit, _events)), _events)
 
 
 @st.fragment(run_every=POLL_S)  # answers come while the page around the desk stays as it is

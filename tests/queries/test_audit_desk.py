@@ -113,7 +113,7 @@ def test_what_is_drawn_is_offered_to_nobody(desk: Desk, lookup_run: Run) -> None
     draw_audit(lookup_run, desk, 12)
     found = read_audit(lookup_run, desk, desk.events()).inclusion_prob
     assert len(found) == 12
-    assert not set(found) & set(label_queue(lookup_run, desk, "margin", drawn=found))
+    assert not set(found) & set(label_queue(lookup_run, desk, "margin", events=desk.events()))
 
 
 def audited_dataset(desk: Desk, run: Run, output: Path) -> Dataset:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+from label_makers import event
 
-from compassign.queries.label_desk import label_queue, source_of
-from compassign.queries.labels import open_desk
+from compassign.queries.label_desk import label_queue, mean_options, source_of
+from compassign.queries.labels import Desk, open_desk
 from compassign.queries.run_folder import Run
+from compassign.refits import NamedDraws, Refit
 from compassign.store.database import URL_VARIABLE
 from compassign.store.labels import LabelStore
 
@@ -27,11 +32,13 @@ def groups_of(run: Run, peak_ids: list[str]) -> list[set[str]]:
     return groups
 
 
-def test_the_first_batch_is_of_different_groups_and_the_others_follow_by_score(
-    tmp_path: Path, lookup_run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def desk(tmp_path: Path, lookup_run: Run, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.delenv(URL_VARIABLE, raising=False)
-    desk = open_desk(LabelStore.open(tmp_path), tmp_path, source_of(lookup_run))
+    return open_desk(LabelStore.open(tmp_path), tmp_path, source_of(lookup_run))
+
+
+def test_the_first_batch_is_of_different_groups_and_the_others_follow_by_score(lookup_run: Run, desk: Desk) -> None:
     queue = label_queue(lookup_run, desk, "entropy")
     groups = [group & queue.keys() for group in groups_of(lookup_run, lookup_run.peaks["peak_id"].tolist())]
     groups = [group for group in groups if group]
@@ -41,3 +48,29 @@ def test_the_first_batch_is_of_different_groups_and_the_others_follow_by_score(
     assert sum(bool(group & set(first)) for group in groups) == min(N_FIRST, len(groups))
     assert first[0] == by_score[0]
     assert later == sorted(later, reverse=True)
+
+
+def test_a_peak_whose_answer_was_taken_back_is_scored_by_the_run_and_not_by_the_refit_that_knew_it(
+    lookup_run: Run, desk: Desk
+) -> None:
+    by_run = label_queue(lookup_run, desk, "entropy")
+    taken_back, still_said = list(by_run)[:2]
+    options = mean_options(lookup_run)
+    certain = np.zeros_like(options.probability)
+    certain[:, options.offsets[:-1]] = 1.0  # a refit that is sure of every peak
+    named = NamedDraws(
+        lookup_run.peaks["peak_id"].to_numpy(dtype=np.str_),
+        np.full(certain.shape[1], "", dtype=np.str_),
+        replace(options, probability=certain),
+    )
+    refit = Refit(2, datetime(2026, 1, 1, tzinfo=UTC), 1.0, named=named)
+    said = [
+        event(1, peak_id=taken_back, kind="null", options=()),
+        event(2, peak_id=still_said, kind="null", options=()),
+    ]
+    undo = event(3, peak_id=taken_back, kind="undo", options=(), undoes=1)
+    known = label_queue(lookup_run, desk, "entropy", refit, said)
+    assert known[taken_back] == known[still_said] == 0.0
+    after = label_queue(lookup_run, desk, "entropy", refit, [*said, undo])
+    assert after[taken_back] == by_run[taken_back] > 0.0
+    assert after[still_said] == 0.0

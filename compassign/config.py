@@ -19,7 +19,7 @@ from compassign.errors import InputError
 ModelName = Literal["generative", "softmax", "calibrated", "lookup"]
 Mode = Literal["posterior", "prior"]
 Difficulty = Literal["easy", "medium", "hard"]
-Evidence = Literal["family", "intensity", "known_in", "mz", "retention", "spectra", "upstream"]
+Evidence = Literal["family", "intensity", "known_in", "mz", "retention", "spectra", "unlisted", "upstream"]
 
 RECORD_NAME = "run.json"
 RECORDED_PACKAGES = ("pymc", "pytensor", "nutpie", "numba", "arviz", "numpy", "scipy", "pandas", "xarray", "rdkit")

@@ -126,6 +126,7 @@ def _without(problem: AssignmentProblem, left_out: Collection[Evidence]) -> Assi
         "intensity": {"intensity_level": None},
         "known_in": {"is_known_in": np.zeros_like(problem.is_known_in)},
         "mz": {"mz_level": None},
+        "unlisted": {"unlisted_number": None, "unlisted_rt_ratio": None},
         "upstream": {"upstream": None},
     }
     return replace(problem, **{name: value for what in left_out for name, value in nothing.get(what, {}).items()})

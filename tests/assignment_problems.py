@@ -30,6 +30,8 @@ SLOT_FIELDS = (
     "rt_pred_sd_min",
     "is_known_in",
     "slot_allowed",
+    "unlisted_number",
+    "unlisted_rt_ratio",
 )
 
 # One line a slot: peak, compound, adduct, ppm error, predicted RT (NaN = none). Compounds 0 and 1 are isomers, and
@@ -62,6 +64,8 @@ def tiny_problem(labels: Mapping[int, Collection[int]] | None = None, unlisted_s
         ppm_error=np.array(columns[3]),
         is_known_in=(compound == 0) & (peak % 2 == 0),
         unlisted_share=unlisted_share,
+        unlisted_number=np.array([0.6, 1.4, 0.9])[np.array(_ISOBAR_GROUP_OF_COMPOUND)[compound]],
+        unlisted_rt_ratio=0.5 + 0.25 * ((3 * peak + np.array(_ISOBAR_GROUP_OF_COMPOUND)[compound]) % 5),
     )
     return with_labels(problem, labels or {})
 
@@ -152,6 +156,8 @@ def _assemble(peak: IntArray, compound: IntArray, rt_min: FloatArray, rt_pred_mi
         adduct_names=ADDUCTS,
         species_names=("liver", "plasma"),
         injection_names=("run1 positive", "run2 positive"),
+        unlisted_number=0.4 + 0.3 * (compound // 2),
+        unlisted_rt_ratio=0.5 + 0.25 * ((3 * peak + compound // 2) % 5),
     )
 
 

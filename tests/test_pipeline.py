@@ -134,6 +134,7 @@ def test_evidence_can_be_left_out_one_kind_at_a_time() -> None:
             "known_in": bool(problem.is_known_in.any()),
             "mz": problem.mz_level is not None,
             "retention": bool(np.isfinite(problem.rt_pred_min).any()),
+            "unlisted": problem.unlisted_number is not None,
             "upstream": problem.upstream is not None,
         }
 

@@ -23,7 +23,6 @@ from compassign.models.mixture import (
     PeakPosterior,
     log_likelihood,
     posterior,
-    twin_weight,
 )
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Term, Values
@@ -121,7 +120,8 @@ def build_reference_model(problem: AssignmentProblem, terms: GenerativeTerms) ->
             peak_of_slot=pm.Data("peak_of_slot", problem.peak_of_slot),
             slot_emission=pm.Data("slot_allowed", problem.slot_allowed.astype(np.float64)) * pt.exp(of_slots),
             null_emission=pm.Data("null_allowed", problem.null_allowed.astype(np.float64)) * pt.exp(of_nulls),
-            twin_weight=pm.Data("twin_weight", twin_weight(problem.unlisted_share)),
+            twin_weight=pm.Data("twin_weight", problem.twin_weight),
+            twin_rt_ratio=pm.Data("twin_rt_ratio", problem.twin_rt_ratio),
         )
         pm.Potential("log_likelihood", log_likelihood(inputs, weight, mass, sum(of.values())))
     return model

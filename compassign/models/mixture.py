@@ -1,9 +1,10 @@
 """The marginal mixture over a peak's candidates, background and isobaric twins, in PyTensor and in NumPy.
 
 Densities are ratios to the background's, so that the background has density and weight 1. With w_k the weight of slot
-k, m_k and q_k its mass and RT density ratios, and t = lambda / (1 - lambda) the weight of its unlisted twin:
+k, m_k and q_k its mass and RT density ratios, and t_k and h_k the weight, against the slot's, and the RT density ratio
+of its unlisted twin:
 
-    L = log[1 + sum_k w_k m_k (q_k + t)] - log[1 + (1 + t) sum_k w_k]
+    L = log[1 + sum_k w_k m_k (q_k + t_k h_k)] - log[1 + sum_k (1 + t_k) w_k]
 
 A label keeps the options it names: the first bracket loses the background and the twins, or the slots. A statement of
 somebody who may be wrong multiplies each option by its emission instead (`compassign.models.reliability`). Everything
@@ -23,11 +24,6 @@ from compassign.models.problem import AssignmentProblem
 from compassign.units import FloatArray, IntArray
 
 
-def twin_weight(unlisted_share: float) -> float:
-    """Weight of a slot's unlisted twin against the slot: lambda / (1 - lambda), for 0 <= lambda < 1."""
-    return unlisted_share / (1.0 - unlisted_share)
-
-
 def log_likelihood(inputs: MixtureInputs, log_weight: Any, log_mass: Any, log_rest: Any) -> Any:
     """Log-likelihood of every peak against the background, (n_peaks,), as a PyTensor graph.
 
@@ -37,19 +33,20 @@ def log_likelihood(inputs: MixtureInputs, log_weight: Any, log_mass: Any, log_re
     weight = pt.exp(log_weight)
     twin = weight * pt.exp(log_mass)
     listed = twin * pt.exp(log_rest) * inputs.slot_emission
-    null_part = inputs.null_emission * (1.0 + inputs.twin_weight * _sum_by_peak(inputs, twin))
-    total_weight = 1.0 + (1.0 + inputs.twin_weight) * _sum_by_peak(inputs, weight)
+    null_part = inputs.null_emission * (1.0 + _sum_by_peak(inputs, inputs.twin_weight * inputs.twin_rt_ratio * twin))
+    total_weight = 1.0 + _sum_by_peak(inputs, (1.0 + inputs.twin_weight) * weight)
     return pt.log(null_part + _sum_by_peak(inputs, listed)) - pt.log(total_weight)
 
 
 @dataclass(frozen=True)
 class MixtureInputs:
-    """What the mixture reads in PyTensor: peak_of_slot, slot_emission (n_slots,), null_emission (n_peaks,)."""
+    """What the mixture reads in PyTensor: null_emission (n_peaks,), all others (n_slots,)."""
 
     peak_of_slot: Any
     slot_emission: Any
     null_emission: Any
     twin_weight: Any
+    twin_rt_ratio: Any
 
 
 def _sum_by_peak(inputs: MixtureInputs, slot_values: Any) -> Any:
@@ -99,16 +96,17 @@ def posterior(problem: AssignmentProblem, evidence: Evidence, peaks: slice) -> P
     """
     offsets = problem.offsets[peaks.start : peaks.stop + 1]
     starts = offsets - offsets[0]
-    slot_emission = problem.slot_allowed[offsets[0] : offsets[-1]] * evidence.emission.slot
+    slots = slice(offsets[0], offsets[-1])
+    slot_emission = problem.slot_allowed[slots] * evidence.emission.slot
     null_emission = problem.null_allowed[peaks] * evidence.emission.null
-    t = twin_weight(problem.unlisted_share)
+    twin_weight = problem.twin_weight[slots]
     weight = np.exp(evidence.log_weight)
     twin = np.exp(evidence.log_weight + evidence.log_mass)
     listed = twin * np.exp(evidence.log_rest) * slot_emission
-    unlisted = null_emission * t * segment_sum(twin, starts)
+    unlisted = null_emission * segment_sum(twin_weight * problem.twin_rt_ratio[slots] * twin, starts)
     background = np.broadcast_to(null_emission, unlisted.shape)
     total = background + unlisted + segment_sum(listed, starts)
-    normaliser = 1.0 + (1.0 + t) * segment_sum(weight, starts)
+    normaliser = 1.0 + segment_sum((1.0 + twin_weight) * weight, starts)
     return PeakPosterior(
         slot=listed / np.repeat(total, np.diff(starts), axis=-1),
         background=background / total,

@@ -14,9 +14,12 @@ from compassign.chemistry.adducts import get_adduct
 from compassign.chemistry.families import find_families
 from compassign.chemistry.stated_adducts import compare_adducts
 from compassign.data.dataset import Dataset
+from compassign.models import student
+from compassign.models.formula_rt import predict_by_formula
 from compassign.models.levels import MIDDLE, N_LEVELS, fifths
 from compassign.models.rt_density import log_rt_density
 from compassign.models.statements import Statements, no_statements
+from compassign.models.unlisted import unlisted_per_listed
 from compassign.units import BoolArray, FloatArray, IntArray
 
 SAME_RT_MIN = 5e-4  # calibrants and peaks are read from tables rounded to 0.001 min
@@ -42,7 +45,9 @@ class AssignmentProblem:
     spectra_log_ratio : (n_slots,) nats, 0 where the peak or the compound has no spectrum; None without spectra.
     upstream : (n_slots,) of `compassign.chemistry.stated_adducts.Stated`; None where the table states no adduct.
     intensity_level, mz_level : (n_slots,) of `compassign.models.levels`; None where there is only one.
-    unlisted_share : lambda, the share of real compounds that the library lacks; fixed in a fit.
+    unlisted_share : lambda, the share of real compounds that the library lacks; fixed in a fit. unlisted_number,
+    unlisted_rt_ratio : (n_slots,) how many compounds of its mass the library lacks for each that it has, were as many
+    missing as are listed, and the density of their RTs against g, the same for slots of one mass and adduct; 1 if None.
     """
 
     offsets: IntArray
@@ -74,6 +79,19 @@ class AssignmentProblem:
     upstream: IntArray | None = None
     intensity_level: IntArray | None = None
     mz_level: IntArray | None = None
+    unlisted_number: FloatArray | None = None
+    unlisted_rt_ratio: FloatArray | None = None
+
+    @cached_property
+    def twin_weight(self) -> FloatArray:
+        """(n_slots,) weight of each slot's unlisted twin against the slot: lambda / (1 - lambda) times their number."""
+        number = np.ones(self.n_slots) if self.unlisted_number is None else self.unlisted_number
+        return self.unlisted_share / (1.0 - self.unlisted_share) * number
+
+    @property
+    def twin_rt_ratio(self) -> FloatArray:
+        """(n_slots,) density of the RT under each slot's unlisted twin against g."""
+        return np.ones(self.n_slots) if self.unlisted_rt_ratio is None else self.unlisted_rt_ratio
 
     @property
     def stated_adducts(self) -> IntArray:
@@ -136,11 +154,12 @@ def build_problem(
     adduct_names, slot_adduct = _in_play(candidates.adduct_names, candidates.adduct)
     rt_min = peaks["rt_min"].to_numpy(dtype=np.float64)
     slot_allowed, null_allowed, is_labelled = _label_masks(dataset, candidates)
+    group, rt_density = isobar_groups(dataset.compounds), log_rt_density(rt_min, injection)
     return AssignmentProblem(
         offsets=candidates.offsets,
         peak_of_slot=slot_peak,
         compound=candidates.compound,
-        isobar_group=isobar_groups(dataset.compounds)[candidates.compound],
+        isobar_group=group[candidates.compound],
         adduct=slot_adduct,
         family=_families(dataset, candidates, injection)[slot_peak, candidates.adduct],
         species=slot_species,
@@ -150,7 +169,7 @@ def build_problem(
         rt_pred_min=predictions.mean_min[predicted],
         rt_pred_sd_min=predictions.sd_min[predicted],
         rt_min=rt_min,
-        log_rt_density=log_rt_density(rt_min, injection),
+        log_rt_density=rt_density,
         is_known_in=_known_in(dataset.compounds["known_in"], species_names)[slot_species, candidates.compound],
         slot_allowed=slot_allowed,
         null_allowed=null_allowed,
@@ -164,7 +183,33 @@ def build_problem(
         upstream=_upstream(peaks["adduct"], candidates),
         intensity_level=_levels(peaks["intensity"], injection, slot_peak),
         mz_level=_levels(peaks["mz"], np.zeros_like(injection), slot_peak),
+        unlisted_number=unlisted_per_listed(group)[candidates.compound],
+        unlisted_rt_ratio=_unlisted_rt_ratio(dataset, candidates, predictions, predicted, rt_density),
     )
+
+
+def _unlisted_rt_ratio(
+    dataset: Dataset,
+    candidates: Candidates,
+    predictions: RtPredictions,
+    predicted: tuple[IntArray, IntArray, IntArray],
+    rt_density: FloatArray,
+) -> FloatArray | None:
+    """(n_slots,) RT density of compounds of a slot's formula against the injection's, the mean over slots of one ion.
+
+    predicted : where predictions have each slot. rt_density : (n_peaks,) logs. None where no RT is predicted.
+    """
+    formulas, in_play = dataset.compounds["formula"], np.zeros(len(dataset.compounds), dtype=np.bool_)
+    in_play[candidates.compound] = True
+    by_formula = predict_by_formula(predictions, formulas, in_play)
+    if by_formula is None:
+        return None
+    (mean, sd), peak = (values[predicted] for values in by_formula), peak_of_slot(candidates)
+    z = (dataset.peaks["rt_min"].to_numpy(dtype=np.float64)[peak] - mean) / sd
+    ratio = np.where(np.isfinite(mean), np.exp(student.log_density(z, np.log(sd)) - rt_density[peak]), 1.0)
+    ions = np.stack([peak, isobar_groups(dataset.compounds)[candidates.compound], candidates.adduct])
+    ion = np.unique(ions, axis=1, return_inverse=True)[1]
+    return np.asarray((np.bincount(ion, ratio) / np.bincount(ion))[ion])
 
 
 def _upstream(stated: pd.Series[str], candidates: Candidates) -> IntArray | None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from compassign.models import reliability
 from compassign.models.generative import GenerativeTerms, log_weights, peak_posterior, term_evidence
-from compassign.models.mixture import PeakPosterior, segment_sum, twin_weight
+from compassign.models.mixture import PeakPosterior, segment_sum
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Values
 from compassign.posterior.error_laws import ErrorLaw, error_law
@@ -127,10 +127,12 @@ def _assign(
         posterior = peak_posterior(problem, terms, evidence, peaks, emission)
         chosen = _draw_options(posterior, offsets, rng)
         slot_of_peak[:, peaks] = chosen
-        total = segment_sum(np.exp(log_weights(terms, evidence)), offsets - offsets[0])
+        weight = np.exp(log_weights(terms, evidence))
+        twin = problem.twin_weight[offsets[0] : offsets[-1]] * weight
+        of_slots, of_twins = (segment_sum(each, offsets - offsets[0]) for each in (weight, twin))
         outcome = np.where(chosen >= 0, 0, np.where(chosen == UNLISTED, 1, 2))
         observed += _count(outcome, np.diff(offsets))
-        replicated += _count(_draw_outcomes(total, problem.unlisted_share, rng), np.diff(offsets))
+        replicated += _count(_draw_outcomes(of_slots, of_twins, rng), np.diff(offsets))
     return slot_of_peak, _check_counts(observed, replicated)
 
 
@@ -151,11 +153,10 @@ def _draw_options(posterior: PeakPosterior, offsets: IntArray, rng: np.random.Ge
     return np.where(uniform < posterior.background, BACKGROUND, np.where(uniform < null, UNLISTED, slot))
 
 
-def _draw_outcomes(total_weight: FloatArray, unlisted_share: float, rng: np.random.Generator) -> IntArray:
-    """Outcomes, as indices into _OUTCOMES, that the weights alone make up; total_weight (n_draws, n_peaks) of slots."""
-    normaliser = 1.0 + (1.0 + twin_weight(unlisted_share)) * total_weight
-    aim = rng.random(total_weight.shape) * normaliser - 1.0  # the background has weight 1
-    return np.where(aim < 0.0, 2, np.where(aim < total_weight, 0, 1))
+def _draw_outcomes(of_slots: FloatArray, of_twins: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Outcomes, as indices into _OUTCOMES, that total weights alone make up, each (n_draws, n_peaks)."""
+    aim = rng.random(of_slots.shape) * (1.0 + of_slots + of_twins) - 1.0  # the background has weight 1
+    return np.where(aim < 0.0, 2, np.where(aim < of_slots, 0, 1))
 
 
 def _count(outcome: IntArray, n_candidates: IntArray) -> FloatArray:

@@ -1,8 +1,8 @@
 """Peaks drawn exactly from the generative model, parameters from its prior included: what calibration is checked on.
 
 A mass region holds one isobar group as one ion, or two that are so close that their windows overlap. Every replication
-has the same numbers of groups, adducts, species and injections. The RT density of background and twins reaches as far
-out as that of a compound, so that no listed peak lies where the null has density zero.
+has the same numbers of groups, adducts, species and injections. The RT density of the background reaches as far out
+as that of a compound, so that no listed peak lies where the null has density zero.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from compassign.units import BoolArray, FloatArray, IntArray
 N_ADDUCTS, N_SPECIES, N_INJECTIONS = 3, 3, 4
 WINDOW_PPM, UNLISTED_SHARE, RT_NOISE_MIN = 15.0, 0.1, 0.08
 ADDUCT_LOG_WEIGHT = np.array([0.0, presence.MINOR_ADDUCT_LOG_WEIGHT, presence.MINOR_ADDUCT_LOG_WEIGHT])
-RT_LAW = stats.t(4, loc=10.0, scale=4.0)  # of predictions, background and twins, in minutes
+RT_LAW = stats.t(4, loc=10.0, scale=4.0)  # of predictions and background, in minutes
 STUDENT = stats.t(4)
+UNLISTED_RT_SCALE_MIN = 2.0  # of the unlisted compounds of one mass: half of that of all
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class _Design:
 
     offsets : (n_peaks + 1,). injection, species, adduct, family, intensity_level, mz_level : (n_peaks,). peak,
     compound, group, is_known_in : (n_slots,). centre_ppm : (n_slots,) of the group within the region. rt_pred_min,
-    rt_pred_sd_min : (n_slots,).
+    rt_pred_sd_min, unlisted_number, unlisted_rt_mean_min : (n_slots,), the last two of the group.
     """
 
     offsets: IntArray
@@ -93,6 +94,8 @@ class _Design:
     centre_ppm: FloatArray
     rt_pred_min: FloatArray
     rt_pred_sd_min: FloatArray
+    unlisted_number: FloatArray
+    unlisted_rt_mean_min: FloatArray
 
 
 def draw_replication(rng: np.random.Generator, world: World) -> Replication:
@@ -118,7 +121,8 @@ def draw_replication(rng: np.random.Generator, world: World) -> Replication:
         4, world.n_peaks
     )
     is_null = is_background | is_twin
-    rt_min = np.where(is_null, RT_LAW.rvs(world.n_peaks, random_state=rng), at_source)
+    of_twin = design.unlisted_rt_mean_min[source] + UNLISTED_RT_SCALE_MIN * rng.standard_t(4, world.n_peaks)
+    rt_min = np.where(is_twin, of_twin, np.where(is_null, RT_LAW.rvs(world.n_peaks, random_state=rng), at_source))
     problem = _problem(design, place_ppm, rt_min)
     true_compound = np.where(is_null, -1, design.compound[source])
     return Replication(problem, _as_sampled(truth, problem, candidates), true_compound)
@@ -211,6 +215,8 @@ def _draw_design(rng: np.random.Generator, world: World) -> _Design:
         centre_ppm=place * (world.neighbour_ppm or 0.0),
         rt_pred_min=RT_LAW.rvs(n_compounds, random_state=rng)[compound],
         rt_pred_sd_min=np.where(rng.random(n_compounds) < 0.5, *world.rt_pred_sd_min)[compound],
+        unlisted_number=rng.uniform(0.5, 2.0, n_groups)[group],
+        unlisted_rt_mean_min=RT_LAW.rvs(n_groups, random_state=rng)[group],
     )
 
 
@@ -242,7 +248,7 @@ def _draw_options(
     """
     starts = design.offsets[:-1]
     listed, twin = rng.exponential(size=(2, weight.size)) / weight
-    twin *= np.inf if background is None else (1.0 - UNLISTED_SHARE) / UNLISTED_SHARE
+    twin *= np.inf if background is None else (1.0 - UNLISTED_SHARE) / UNLISTED_SHARE / design.unlisted_number
     first_listed, first_twin = np.minimum.reduceat(listed, starts), np.minimum.reduceat(twin, starts)
     n_peaks = starts.size
     first_null = np.full(n_peaks, np.inf) if background is None else rng.exponential(size=n_peaks) / background
@@ -258,6 +264,7 @@ def _problem(design: _Design, place_ppm: FloatArray, rt_min: FloatArray) -> Assi
     ppm_error = place_ppm[design.peak] - design.centre_ppm
     keep = np.abs(ppm_error) <= WINDOW_PPM
     peak, predicted, sd = design.peak[keep], design.rt_pred_min[keep], design.rt_pred_sd_min[keep]
+    of_twins = stats.t(4, design.unlisted_rt_mean_min[keep], UNLISTED_RT_SCALE_MIN)
     sizes = np.bincount(peak, minlength=rt_min.size)
     return AssignmentProblem(
         offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
@@ -286,4 +293,6 @@ def _problem(design: _Design, place_ppm: FloatArray, rt_min: FloatArray) -> Assi
         injection_names=("1 positive", "2 positive", "3 positive", "4 positive"),
         intensity_level=design.intensity_level[peak],
         mz_level=design.mz_level[peak],
+        unlisted_number=design.unlisted_number[keep],
+        unlisted_rt_ratio=of_twins.pdf(rt_min[peak]) / RT_LAW.pdf(rt_min[peak]),
     )

@@ -12,7 +12,6 @@ import pymc as pm
 from assignment_problems import tiny_problem
 
 from compassign.models.generative import build_reference_model, default_terms
-from compassign.models.mixture import twin_weight
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms.base import Values
 from compassign.units import FloatArray
@@ -31,7 +30,7 @@ class CompiledMixture:
         data = {
             "slot_allowed": problem.slot_allowed.astype(np.float64),
             "null_allowed": problem.null_allowed.astype(np.float64),
-            "twin_weight": np.asarray(twin_weight(problem.unlisted_share)),
+            "twin_weight": problem.twin_weight,
         }
         pm.set_data(data, model=self.model)
         columns = (values[name] for name in self.names)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from compassign.candidates import RtPredictions
-from compassign.models.formula_rt import N_NEIGHBOURS, fill_in
+from compassign.models.formula_rt import N_NEIGHBOURS, fill_in, predict_by_formula
 
 ALKANES = [f"C{n}H{2 * n + 2}" for n in range(1, 41)]
 
@@ -44,3 +44,16 @@ def test_too_few_neighbours_predict_nothing() -> None:
     filled = fill_in(library(missing), pd.Series(ALKANES))
     assert np.isnan(filled.mean_min[..., missing]).all()
     assert np.isfinite(fill_in(library(missing[1:]), pd.Series(ALKANES)).mean_min).all()
+
+
+def test_any_compound_of_a_formula_is_predicted_alike_whether_one_is_listed_or_not() -> None:
+    listed, missing = library([]), library([20])
+    wanted = np.arange(len(ALKANES)) == 20
+    by_formula = predict_by_formula(listed, pd.Series(ALKANES), wanted)
+    assert by_formula is not None
+    mean, sd = by_formula
+    assert np.isnan(mean[..., ~wanted]).all()
+    assert mean[:, 0, 20] == pytest.approx([20.0, 30.0], abs=1.0)
+    assert (sd[..., 20] > 10 * listed.sd_min[..., 20]).all()  # of all compounds that are like it, and not of one
+    assert mean[..., 20] == pytest.approx(fill_in(missing, pd.Series(ALKANES)).mean_min[..., 20], abs=1.0)
+    assert predict_by_formula(listed, pd.Series([""] * len(ALKANES)), wanted) is None

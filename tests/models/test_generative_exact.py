@@ -44,6 +44,9 @@ SLOTS = (
     (2, 2, 1, 1, -1.5, math.nan, math.nan, False),
 )
 
+UNLISTED_NUMBER = (0.6, 1.7)  # by isobar group
+UNLISTED_RT = ((5.4, 0.9), (9.0, 3.0))  # mean and scale of the RTs of a group's unlisted compounds
+
 
 def enumerated() -> tuple[list[dict[str, float]], float]:
     """Marginal probability of every option of every peak, and the log-likelihood against all background."""
@@ -58,8 +61,12 @@ def enumerated() -> tuple[list[dict[str, float]], float]:
         mass = law.pdf(ppm) / (law.cdf(WINDOW_PPM) - law.cdf(-WINDOW_PPM))
         spread = math.sqrt(NOISE_MIN**2 + sd**2)
         time = g if math.isnan(predicted) else stats.t(4, predicted + DRIFT_MIN[injection], spread).pdf(rt)
-        prior[peak] |= {f"slot {number}": math.exp(eta), f"twin {number}": odds * math.exp(eta)}
-        density[peak] |= {f"slot {number}": mass * time, f"twin {number}": mass * g}
+        unlisted = stats.t(4, *UNLISTED_RT[group]).pdf(rt)
+        prior[peak] |= {
+            f"slot {number}": math.exp(eta),
+            f"twin {number}": odds * UNLISTED_NUMBER[group] * math.exp(eta),
+        }
+        density[peak] |= {f"slot {number}": mass * time, f"twin {number}": mass * unlisted}
     marginal: list[dict[str, float]] = [defaultdict(float) for _ in PEAKS]
     total = 0.0
     for joint in product(*prior):
@@ -78,6 +85,7 @@ def three_peaks() -> AssignmentProblem:
     """The same peaks and slots as the package's arrays."""
     peak, compound, group, adduct, ppm, predicted, sd, known = (np.array(x) for x in zip(*SLOTS, strict=True))
     rt_min, rt_density, species, injection = (np.array(x) for x in zip(*PEAKS, strict=True))
+    unlisted_mean, unlisted_scale = np.array(UNLISTED_RT)[group].T
     return AssignmentProblem(
         offsets=np.array([0, 2, 4, 6]),
         peak_of_slot=peak,
@@ -103,6 +111,8 @@ def three_peaks() -> AssignmentProblem:
         adduct_names=("[M+H]+", "[M+Na]+"),
         species_names=("liver", "plasma"),
         injection_names=("run1 positive", "run2 positive"),
+        unlisted_number=np.array(UNLISTED_NUMBER)[group],
+        unlisted_rt_ratio=stats.t(4, unlisted_mean, unlisted_scale).pdf(rt_min[peak]) / rt_density[peak],
     )
 
 

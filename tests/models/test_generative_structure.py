@@ -20,7 +20,7 @@ from compassign.models.generative import (
     prior_location,
     slots_of,
 )
-from compassign.models.mixture import segment_sum, twin_weight
+from compassign.models.mixture import segment_sum
 from compassign.models.problem import AssignmentProblem
 from compassign.models.terms import presence
 from compassign.models.terms.presence import zero_sum_basis
@@ -117,7 +117,10 @@ def test_each_term_explains_itself_in_one_line() -> None:
 
 @pytest.mark.parametrize(("share", "weight"), [(0.0, 0.0), (0.05, 1 / 19), (0.1, 1 / 9), (0.5, 1.0)])
 def test_twin_weight(share: float, weight: float) -> None:
-    assert twin_weight(share) == pytest.approx(weight)
+    problem = tiny_problem(unlisted_share=share)
+    assert problem.unlisted_number is not None
+    assert problem.twin_weight == pytest.approx(weight * problem.unlisted_number)
+    assert replace(problem, unlisted_number=None).twin_weight == pytest.approx(np.full(problem.n_slots, weight))
 
 
 def test_slots_of_a_run_of_peaks() -> None:

@@ -65,13 +65,15 @@ def enumerated(
     slots = range(*slots_of_peak(problem, peak).indices(problem.n_slots))
     evidence = {name: of_slots[draw] for name, of_slots in term_evidence(problem, TERMS, values, slice(0, 5)).items()}
     options: set[object] = {NULL, *(int(problem.compound[slot]) for slot in slots)}
-    twin = UNLISTED_SHARE / (1.0 - UNLISTED_SHARE)
     prior, density = {"background": 1.0}, {"background": 1.0}
     truth: dict[str, object] = {"background": NULL}
     for slot in slots:
         weight, mass = math.exp(evidence["presence"][slot]), math.exp(evidence["mass"][slot])
-        prior |= {f"slot {slot}": weight, f"twin {slot}": twin * weight}
-        density |= {f"slot {slot}": mass * math.exp(evidence["retention"][slot]), f"twin {slot}": mass}
+        prior |= {f"slot {slot}": weight, f"twin {slot}": problem.twin_weight[slot] * weight}
+        density |= {
+            f"slot {slot}": mass * math.exp(evidence["retention"][slot]),
+            f"twin {slot}": mass * problem.twin_rt_ratio[slot],
+        }
         truth |= {f"slot {slot}": int(problem.compound[slot]), f"twin {slot}": NULL}
     joint = {}
     for option, share in prior.items():

@@ -19,6 +19,8 @@ from compassign.models.fused.records import (
     OF_SLOTS,
     PPM_ERROR,
     PULL,
+    TWIN_DENSITY,
+    TWIN_WEIGHT,
     VARIANCE_SUM,
     WEIGHT,
     MixtureData,
@@ -66,7 +68,6 @@ def mix(
     of_species: FloatArray,
     known: float,
     inverse: FloatArray,
-    twin: float,
     start: int,
     stop: int,
     slots: FloatArray,
@@ -84,23 +85,25 @@ def mix(
             continue
         weights = masses = listed = 0.0
         for ion in range(first, last):
-            weights += ions[WEIGHT, ion] * ions[COPIES, ion]
-            masses += ions[MASS, ion] * ions[COPIES, ion]
+            weights += ions[WEIGHT, ion] * (1.0 + data.ions[TWIN_WEIGHT, block_ion + ion]) * ions[COPIES, ion]
+            masses += ions[MASS, ion] * data.ions[TWIN_DENSITY, block_ion + ion] * ions[COPIES, ion]
             listed += ions[MASS, ion] * ions[EVIDENCE_SUM, ion]
         of_peak = of_species[data.peak_species[peak]]
         null = peaks[NULL_EMISSION, peak - start]
-        background = null * (1.0 + twin * of_peak * masses)
+        background = null * (1.0 + of_peak * masses)
         total = background + of_peak * listed
-        normaliser = 1.0 + (1.0 + twin) * of_peak * weights
+        normaliser = 1.0 + of_peak * weights
         value += math.log(total / normaliser)
-        of_slots, of_twins = of_peak / total, null * twin * of_peak / total
-        of_prior = (1.0 + twin) * of_peak / normaliser
+        of_slots, of_twins = of_peak / total, null * of_peak / total
+        of_prior = of_peak / normaliser
         peaks[OF_SLOTS, peak - start], peaks[OF_NULL, peak - start] = of_slots, background / total
         effect = mass = offset = log_scale = drift = variance = 0.0
         for ion in range(first, last):
             scaled = ions[MASS, ion] * of_slots
-            responsibility = scaled * ions[EVIDENCE_SUM, ion] + ions[MASS, ion] * of_twins * ions[COPIES, ion]
-            change = responsibility - ions[WEIGHT, ion] * of_prior * ions[COPIES, ion]
+            twin = ions[MASS, ion] * data.ions[TWIN_DENSITY, block_ion + ion] * of_twins
+            prior = ions[WEIGHT, ion] * (1.0 + data.ions[TWIN_WEIGHT, block_ion + ion]) * of_prior
+            responsibility = scaled * ions[EVIDENCE_SUM, ion] + twin * ions[COPIES, ion]
+            change = responsibility - prior * ions[COPIES, ion]
             gradient.group_effect[data.ion_group[block_ion + ion]] += change
             gradient.ion_effect[data.ion_kind[block_ion + ion]] += change
             pulled = responsibility * ions[PULL, ion]
@@ -110,8 +113,7 @@ def mix(
             drift += scaled * ions[DRIFT_SUM, ion]
             variance += scaled * ions[VARIANCE_SUM, ion]
             if data.ions[N_KNOWN, block_ion + ion] > 0.0:
-                of_copy = ions[MASS, ion] * of_twins - ions[WEIGHT, ion] * of_prior
-                gradient.known_effect[()] += of_copy * known * data.ions[N_KNOWN, block_ion + ion]
+                gradient.known_effect[()] += (twin - prior) * known * data.ions[N_KNOWN, block_ion + ion]
                 low, high = data.ion_slots[block_ion + ion], data.ion_slots[block_ion + ion + 1]
                 gradient.known_effect[()] += scaled * _known_evidence(data, slots, low, high, block_slot)
         gradient.species_effect[data.peak_species[peak]] += effect

@@ -2,10 +2,12 @@
 
 The slots of a peak that share adduct and mass are one *ion*: isomers. Weight and mass density belong to the ion, RT
 and `known_in` to its slots, so that most of the work is done once an ion. With w, m the weight and the weighted mass
-density of an ion, v_k and q_k the `known_in` factor and the evidence of its slots, e the emissions of the labels and t
-the weight of a twin, the log-likelihood of a peak is (`compassign.models.mixture` has it as a plain graph)
+density of an ion, v_k and q_k the `known_in` factor and the evidence of its slots, e the emissions of the labels, and t
+and h the weight and the RT density ratio of a twin, the log-likelihood of a peak is (`compassign.models.mixture` has it
+as a plain graph)
 
-    L = log[ e_0 (1 + t sum_ions m sum_k v_k) + sum_ions m sum_k v_k q_k e_k ] - log[ 1 + (1 + t) sum_ions w sum_k v_k ]
+    L = log[ e_0 (1 + sum_ions t h m sum_k v_k) + sum_ions m sum_k v_k q_k e_k ]
+        - log[ 1 + sum_ions (1 + t) w sum_k v_k ]
 
 Peaks are worked on in blocks whose intermediate arrays fit the first-level cache. The loops are short and read few
 arrays each, because LLVM turns only those into vector instructions. No floating-point operation may be reordered
@@ -48,7 +50,7 @@ def value_and_gradient(data: MixtureData, parameters: MixtureParameters) -> tupl
     peak_ions, ion_slots = data.peak_ions, data.ion_slots
     of_species, of_group = np.exp(parameters.species_effect), np.exp(parameters.group_effect)
     of_kind, known = np.exp(parameters.ion_effect), math.exp(parameters.known_effect.item())
-    noise, window, twin = parameters.rt_noise_min.item(), data.half_window_ppm.item(), data.twin_weight.item()
+    noise, window = parameters.rt_noise_min.item(), data.half_window_ppm.item()
     offset, inverse = parameters.mass_offset_ppm, np.exp(-parameters.mass_log_scale)
     inside = covered(window, offset, inverse)
     height = 0.75 * window * inverse / inside
@@ -72,7 +74,7 @@ def value_and_gradient(data: MixtureData, parameters: MixtureParameters) -> tupl
             apply_statements(data, parameters.reliability, start, stop, slots, peaks)
         fill_ions(data, ion, last_ion, of_group, of_kind, offset, inverse, height, ions)
         sum_slots(ion_slots, data.ions[N_KNOWN], ion, last_ion, known - 1.0, slots, ions)
-        value += mix(data, of_species, known, inverse, twin, start, stop, slots, ions, peaks, gradient, mass_total)
+        value += mix(data, of_species, known, inverse, start, stop, slots, ions, peaks, gradient, mass_total)
         if has_statements:
             add_reliability_gradient(
                 data, parameters.reliability, start, stop, slots, ions, peaks, gradient.reliability

@@ -9,7 +9,7 @@ import numpy as np
 from compassign.chemistry.families import Family
 from compassign.chemistry.stated_adducts import Stated
 from compassign.models.fused.records import MixtureData
-from compassign.models.mixture import segment_sum, twin_weight
+from compassign.models.mixture import segment_sum
 from compassign.models.problem import AssignmentProblem
 from compassign.units import BoolArray, FloatArray, IntArray
 
@@ -28,7 +28,7 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
     known = problem.is_known_in[order].astype(np.float64)
     is_predicted = np.isfinite(problem.rt_pred_min)[order] & has_retention
     said = _statements(problem, order)
-    n_known = segment_sum(known, ion_slots)
+    n_known, twin_weight = segment_sum(known, ion_slots), problem.twin_weight[first]
     residual = np.where(is_predicted, problem.rt_min[peak] - problem.rt_pred_min[order], 0.0)
     variance = np.where(is_predicted, problem.rt_pred_sd_min[order] ** 2, 1.0)
     gain = np.where(is_predicted, _RT_CONSTANT * np.exp(-problem.log_rt_density[peak]), 0.0)
@@ -41,14 +41,13 @@ def lay_out(problem: AssignmentProblem, has_retention: bool) -> tuple[MixtureDat
         peak_species=_of_peaks(problem, problem.species).astype(np.uint32),
         ion_group=problem.groups_in_play[1][first].astype(np.uint32),
         ion_kind=_ion_kind(problem)[first].astype(np.uint32),
-        ions=np.stack([problem.ppm_error[first], n_known]),
+        ions=np.stack([problem.ppm_error[first], n_known, twin_weight, twin_weight * problem.twin_rt_ratio[first]]),
         slots=np.stack([residual, variance, gain, ~is_predicted, known]),
         peak_statements=np.searchsorted(said.peak, np.arange(problem.n_peaks + 1)).astype(np.int64),
         statement_annotator=said.annotator.astype(np.uint32),
         statements=np.stack([said.names_null, said.odds]),
         statement_slots=said.offsets,
         statement_names=said.names_slot.astype(np.float64),
-        twin_weight=np.asarray(twin_weight(problem.unlisted_share)),
         half_window_ppm=np.asarray(float(problem.mass_window_ppm)),
     )
     return data, order
@@ -63,7 +62,7 @@ def _ion_kind(problem: AssignmentProblem) -> IntArray:
 def _ions(problem: AssignmentProblem) -> tuple[IntArray, IntArray, IntArray]:
     """The order of slots by peak and ion, and the ragged offsets of slots by ion and of ions by peak.
 
-    An ion is what shares a weight and a mass error: one adduct of one isobar group with one m/z.
+    An ion is what shares weights and a mass error: one adduct of one isobar group with one m/z.
     """
     group = problem.groups_in_play[1]
     columns = (problem.ppm_error, problem.adduct, group, problem.peak_of_slot)

@@ -8,7 +8,7 @@ from compassign.units import FloatArray, IntArray
 
 # rows of `MixtureData.slots` and `.ions`, and of the intermediate arrays of a block
 RESIDUAL, VARIANCE, GAIN, FLAT, KNOWN = range(5)
-PPM_ERROR, N_KNOWN = range(2)
+PPM_ERROR, N_KNOWN, TWIN_WEIGHT, TWIN_DENSITY = range(4)
 NAMES_NULL, ODDS = range(2)
 EVIDENCE, BY_DRIFT, BY_VARIANCE = range(3)
 WEIGHT, MASS, Z, PULL, COPIES, EVIDENCE_SUM, DRIFT_SUM, VARIANCE_SUM = range(8)
@@ -22,14 +22,15 @@ class MixtureData(NamedTuple):
     slot.
     peak_species, ion_group, ion_kind : indices into the log effects whose sum is the log weight; the kind of an ion is
     its adduct, its family and what the peak table says of it together.
-    ions (2, n_ions) : mass error in ppm; number of slots that are known in the species.
+    ions (4, n_ions) : mass error in ppm; number of slots that are known in the species; weight of a twin against its
+    slot, and the same times the RT density ratio of twins.
     slots (5, n_slots) : observed minus predicted RT in minutes; variance of the prediction; 12 / RT density of the
     injection, or 0 without a prediction; 1 without a prediction, else 0; 1 if known in the species, else 0.
     peak_statements (n_peaks + 1,) : ragged offsets of what annotators said. statement_annotator (n_statements,).
     statements (2, n_statements) : 1 if it names the null, else 0; odds of an option that it does not name.
     statement_slots (n_statements + 1,) : offsets into statement_names, which is 1 for each slot of
     the peak that is named, else 0.
-    twin_weight, half_window_ppm : scalars.
+    half_window_ppm : scalar.
     """
 
     peak_ions: IntArray
@@ -47,7 +48,6 @@ class MixtureData(NamedTuple):
     statements: FloatArray
     statement_slots: IntArray
     statement_names: FloatArray
-    twin_weight: FloatArray
     half_window_ppm: FloatArray
 
 

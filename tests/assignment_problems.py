@@ -156,8 +156,8 @@ def _assemble(peak: IntArray, compound: IntArray, rt_min: FloatArray, rt_pred_mi
         adduct_names=ADDUCTS,
         species_names=("liver", "plasma"),
         injection_names=("run1 positive", "run2 positive"),
-        unlisted_number=0.4 + 0.3 * (compound // 2),
-        unlisted_rt_ratio=0.5 + 0.25 * ((3 * peak + compound // 2) % 5),
+        unlisted_number=np.asarray(0.4 + 0.3 * (compound // 2), dtype=np.float64),
+        unlisted_rt_ratio=np.asarray(0.5 + 0.25 * ((3 * peak + compound // 2) % 5), dtype=np.float64),
     )
 
 

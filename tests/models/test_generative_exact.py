@@ -62,10 +62,8 @@ def enumerated() -> tuple[list[dict[str, float]], float]:
         spread = math.sqrt(NOISE_MIN**2 + sd**2)
         time = g if math.isnan(predicted) else stats.t(4, predicted + DRIFT_MIN[injection], spread).pdf(rt)
         unlisted = stats.t(4, *UNLISTED_RT[group]).pdf(rt)
-        prior[peak] |= {
-            f"slot {number}": math.exp(eta),
-            f"twin {number}": odds * UNLISTED_NUMBER[group] * math.exp(eta),
-        }
+        number_of_twins = odds * UNLISTED_NUMBER[group]
+        prior[peak] |= {f"slot {number}": math.exp(eta), f"twin {number}": number_of_twins * math.exp(eta)}
         density[peak] |= {f"slot {number}": mass * time, f"twin {number}": mass * unlisted}
     marginal: list[dict[str, float]] = [defaultdict(float) for _ in PEAKS]
     total = 0.0

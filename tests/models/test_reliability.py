@@ -70,10 +70,8 @@ def enumerated(
     for slot in slots:
         weight, mass = math.exp(evidence["presence"][slot]), math.exp(evidence["mass"][slot])
         prior |= {f"slot {slot}": weight, f"twin {slot}": problem.twin_weight[slot] * weight}
-        density |= {
-            f"slot {slot}": mass * math.exp(evidence["retention"][slot]),
-            f"twin {slot}": mass * problem.twin_rt_ratio[slot],
-        }
+        of_slot, of_twin = math.exp(evidence["retention"][slot]), problem.twin_rt_ratio[slot]
+        density |= {f"slot {slot}": mass * of_slot, f"twin {slot}": mass * of_twin}
         truth |= {f"slot {slot}": int(problem.compound[slot]), f"twin {slot}": NULL}
     joint = {}
     for option, share in prior.items():

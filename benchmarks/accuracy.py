@@ -1,8 +1,9 @@
-"""How good the models are on real peaks whose compounds are known, and what each kind of evidence is worth.
+"""How good the models are on peaks whose compounds are known, and what each kind of evidence is worth.
 
 Every run is a process of its own, as a user starts it: `--quick --label-fraction 0`, so that all truth peaks score it,
-or with `--labels N` about N of them as labels, drawn by compound, anew for each of `--seeds`. Intervals are of 95 % and
-resample compounds, because the peaks of a compound are right or wrong together.
+or with `--labels N` about N of them as labels, drawn by compound, anew for each of `--seeds`. With `--drawn N` the data
+are not real tables but N demonstrations, drawn anew. Intervals are of 95 % and resample compounds, because the peaks of
+a compound are right or wrong together.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import numpy as np
 import pandas as pd
 
 from compassign.config import Evidence
+from compassign.data.bundled import demo_config
+from compassign.data.simulate import simulate, write_dataset
 from compassign.decisions.fdr import q_values
 from compassign.evaluation.comparison import cluster_by_truth
 from compassign.queries.calibration import scores
@@ -43,6 +46,7 @@ N_RESAMPLED = 2000
 TAILS = (0.025, 0.975)
 BYTES_PER_MAXRSS = 1 if sys.platform == "darwin" else 1024
 BYTES_PER_GB = 1e9
+DRAWN, FIRST_DRAWN = "demonstration", 1000  # name and first seed of those that are drawn anew
 COMPLETE = (0, 3)  # exit codes of runs that wrote their results; 3 says that the verdict is `failed`
 
 # Goals for the generative model without labels: what a claim of a false-discovery rate has to keep
@@ -248,7 +252,7 @@ def formatted(row: Row) -> str:
 
 
 def summarised(rows: Sequence[Row]) -> list[str]:
-    """Of each model on each dataset: mean log loss and top-1 over seeds, and what is false at 5 % in all of them."""
+    """Of each model on each dataset: mean log loss and top-1 over runs, and what is false at 5 % in all of them."""
     lines = []
     for dataset, model in dict.fromkeys((row.dataset, row.model) for row in rows):
         own = [row for row in rows if (row.dataset, row.model) == (dataset, model)]
@@ -257,7 +261,7 @@ def summarised(rows: Sequence[Row]) -> list[str]:
         n_false = sum(row.accepted[LIMITS[0]].n * (row.accepted[LIMITS[0]].false_share.value or 0) for row in own)
         false = f"{n_false / n:.1%}" if n else "-"
         lines.append(
-            f"{dataset}, {model}, {len(own)} seeds: log loss {np.mean(losses):.3f} (SD {np.std(losses):.3f}), "
+            f"{dataset}, {model}, {len(own)} runs: log loss {np.mean(losses):.3f} (SD {np.std(losses):.3f}), "
             f"top-1 {np.mean(right):.3f}, {n / len(own):.0f} accepted at 5 %, {false} of them false"
         )
     return lines
@@ -298,6 +302,14 @@ def is_above(level: Accepted, limit: float) -> bool:
     return bool(level.false_share.value > limit + STANDARD_ERRORS * np.sqrt(limit * (1.0 - limit) / level.n))
 
 
+def drawn_datasets(n: int, folder: Path) -> list[Path]:
+    """Demonstrations that are drawn anew into a folder, as folders of one name."""
+    found = [folder / str(number) / DRAWN for number in range(n)]
+    for number, path in enumerate(found):
+        write_dataset(simulate(demo_config("medium"), np.random.default_rng(FIRST_DRAWN + number)), path)
+    return found
+
+
 def chosen_datasets(given: Sequence[Path], is_fast: bool) -> list[Path]:
     """The folders given, else those public tables that are here."""
     if given:
@@ -318,19 +330,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the first runs [default: %(default)s]")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each kind [default: %(default)s]")
     parser.add_argument("--evidence", action="store_true", help="also leave out each kind of evidence in turn")
+    parser.add_argument("--drawn", type=int, default=0, help="demonstrations to be drawn in place of real tables")
     parser.add_argument("--fast", action="store_true", help=f"only {', '.join(FAST_DATASETS)}")
     options = parser.parse_args()
-    datasets = chosen_datasets(options.data, options.fast)
     print(HEADER)
     print("|---" * HEADER.count(" | ") + "|---|", flush=True)
     rows = []
-    for dataset, seed in product(datasets, range(options.seed, options.seed + options.seeds)):
-        models = [model.strip() for model in options.models.split(",")]
-        models += [f"{WITHOUT}{name}" for name in evidence_of(dataset)] if options.evidence else []
-        found = measure(dataset, models, Labels(options.labels, seed))
-        print("\n".join(formatted(row) for row in found), flush=True)
-        rows += found
-    if options.seeds > 1:
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = drawn_datasets(options.drawn, Path(folder))
+        datasets = drawn or chosen_datasets(options.data, options.fast)
+        for dataset, seed in product(datasets, range(options.seed, options.seed + options.seeds)):
+            models = [model.strip() for model in options.models.split(",")]
+            models += [f"{WITHOUT}{name}" for name in evidence_of(dataset)] if options.evidence else []
+            found = measure(dataset, models, Labels(options.labels, seed))
+            print("\n".join(formatted(row) for row in found), flush=True)
+            rows += found
+    if options.seeds > 1 or options.drawn > 1:
         print("\n".join(summarised(rows)))
     missed = [] if options.labels else missed_goals(rows)
     print("goals missed:", "; ".join(missed) or "none")

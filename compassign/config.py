@@ -150,8 +150,8 @@ class RunConfig(BaseModel):
         default=(),
         description="Evidence that the main model leaves out, to see what it is worth: family (ions that elute "
         "together), intensity (how precise a mass is), known_in (species in the library), mz (how mass offsets "
-        "change over it), retention (of which baselines then know nothing either), spectra, upstream (adducts in the "
-        "peak table).",
+        "change over it), retention (of which baselines then know nothing either), spectra, unlisted (what the library "
+        "says of the compounds that it lacks), upstream (adducts in the peak table).",
     )
     alpha: float = Field(
         default=0.05,

@@ -111,6 +111,8 @@ def simulate_peaks(
         adduct_names=("[M+H]+", "[M+Na]+", "[M+K]+"),
         species_names=("kidney", "liver", "plasma"),
         injection_names=("1 positive", "2 positive", "3 positive", "4 positive"),
+        unlisted_number=np.ones(slots.peak.size),
+        unlisted_rt_ratio=np.ones(slots.peak.size),
     )
     return SimulatedPeaks(problem, np.where(is_background | is_twin, -1, chosen))
 

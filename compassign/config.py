@@ -21,6 +21,7 @@ Mode = Literal["posterior", "prior"]
 Difficulty = Literal["easy", "medium", "hard"]
 Evidence = Literal["family", "intensity", "known_in", "mz", "retention", "spectra", "unlisted", "upstream"]
 
+PRIOR_ONLY = "This fit saw no data (prior mode, or too few labels): it shows the model's assumptions, not results."
 RECORD_NAME = "run.json"
 RECORDED_PACKAGES = ("pymc", "pytensor", "nutpie", "numba", "arviz", "numpy", "scipy", "pandas", "xarray", "rdkit")
 """Packages whose version can change a number of a run."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from compassign.annotator_table import ANNOTATORS_FILE, describe
 from compassign.chemistry.adducts import get_adduct
-from compassign.config import RunConfig, installed_versions
+from compassign.config import PRIOR_ONLY, RunConfig, installed_versions
 from compassign.data.dataset import Dataset
 from compassign.decisions.compounds import CompoundDecisions, decide_compounds
 from compassign.decisions.fdr import Decisions, decide
@@ -215,7 +215,8 @@ def _write_results(
     }
     write_json(document, output.folder / "assignment_metrics.json")
     numbers = headline(metrics)
-    notes = (*verdict.reasons, *_describe(sensitivity), *describe(annotators))
+    priors = (PRIOR_ONLY,) if fitted.is_prior_only else ()
+    notes = (*priors, *verdict.reasons, *_describe(sensitivity), *describe(annotators))
     return RunSummary(verdict.verdict, {name: numbers[name] for name in HEADLINE}, notes)
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compassign.annotator_table import describe, read_annotators, without_names
+from compassign.config import PRIOR_ONLY
 from compassign.errors import InputError
 from compassign.evaluation.views import NUMBERS
 from compassign.report_trust import RECALIBRATION_FILE, recalibration_text, sets_text
@@ -168,7 +169,7 @@ def _heading(run_dir: Path, metrics: Document, record: Document) -> RenderableTy
     if _object(_object(record, "config"), "sampler").get("quick") is True:
         lines.append("Quick run: few draws, judged by looser limits.")
     if metrics.get("prior_only") is True:
-        lines.append("Predicted from the model's priors, nothing was learnt: prior mode, or too few labels.")
+        lines.append(PRIOR_ONLY)
     return Text("\n".join(lines))
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from compassign.candidates import RtPredictions, species_names
-from compassign.config import Evidence, ModelName, RunConfig, SamplerConfig
+from compassign.config import PRIOR_ONLY, Evidence, ModelName, RunConfig, SamplerConfig
 from compassign.data.bundled import demo_dataset
 from compassign.data.dataset import Dataset
 from compassign.data.load import build_dataset
@@ -173,6 +173,7 @@ def test_prior_mode_writes_a_complete_run_without_sampling(tmp_path: Path, model
     summary, metrics, progress = run(config, tmp_path / "run")
     assert summary.verdict == metrics["verdict"] == "converged"
     assert metrics["prior_only"] is (model != "lookup")
+    assert (PRIOR_ONLY in summary.notes) is (model != "lookup")
     assert metrics["n_scored"] == 5
     assert metrics["model"] == model
     assert {name: summary.headline[name] for name in ("precision", "recall", "log_loss")} == {

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from compassign import report
+from compassign.config import PRIOR_ONLY
 from compassign.errors import InputError
 from compassign.posterior import predictive
 from compassign.report import WIDTH, render_report
@@ -178,7 +179,7 @@ def test_a_run_without_truth_or_sampler(tmp_path: Path) -> None:
     assert "No scores" in text
     assert "nothing was sampled" in text
     assert "Sampler: none, nothing was sampled." in text
-    assert "priors" in text
+    assert PRIOR_ONLY in text
     assert "Calibration" not in text
     assert row(text, "5.0%") == ["4", "2.0%", "0", "-", "-"]
     assert "Compounds accepted" not in text  # written before there were any

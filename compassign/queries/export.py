@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from compassign.annotator_table import ANNOTATORS_FILE
+from compassign.config import PRIOR_ONLY
 from compassign.errors import InputError
 from compassign.queries.overview import dataset_name, verdict
 from compassign.queries.run_folder import (
@@ -161,7 +162,7 @@ def readme(run: Run, files: Sequence[ExportFile], with_people: bool = True) -> E
         f"VERDICT: {given.word}. {_MEANINGS[given.word]}",
         *(f"  - {reason}" for reason in given.reasons),
         *(["  - Quick run: few draws, for a first look."] if given.is_quick else []),
-        *(["  - This fit saw no data: it shows the model's assumptions, not results."] if given.is_prior else []),
+        *([f"  - {PRIOR_ONLY}"] if given.is_prior else []),
         "",
         "Files:",
         *(f"  {file.name}: {file.about}" for file in files),

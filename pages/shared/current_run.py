@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from compassign.cli_options import DEFAULT_OUTPUT, OUTPUT_VARIABLE
+from compassign.config import PRIOR_ONLY
 from compassign.errors import InputError, StoreError
 from compassign.queries.overview import RunSummary, Verdict, list_runs, verdict
 from compassign.queries.peaks import peak_table
@@ -177,7 +178,7 @@ def show_verdict(given: Verdict, name: str = "") -> None:
         reasons = [f"\N{BULLET} {in_words_of_the_form(reason)}" for reason in given.reasons]
         st.text("\n".join(reasons) or "No reason was recorded.")
     if given.is_prior:
-        st.warning(f"{of}This fit saw no data: it shows the model's assumptions, not results.")
+        st.warning(f"{of}{PRIOR_ONLY}")
     elif given.is_quick:
         st.caption(
             f"{of}Quick run: few draws, for a first look. Its probabilities are noisier than those of a full run."

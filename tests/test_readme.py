@@ -38,7 +38,7 @@ LABEL_FLAGS = frozenset({"--acquisition", "--adduct", "--annotator", "--from", "
 IMPORT_FLAGS = frozenset({"--format", "--out", "--rt-unit", "--samples", "--species", "--polarity", "--replace"})
 LIBRARY_FLAGS = frozenset({"--merge-stereoisomers", "--problems"})
 EXPORT_FLAGS = frozenset({"--format", "--out", "--table"})
-BENCHMARK_FLAGS = frozenset({"--evidence", "--fast", "--labels", "--rows", "--models"})
+BENCHMARK_FLAGS = frozenset({"--drawn", "--evidence", "--fast", "--labels", "--rows", "--models"})
 OTHER_PROGRAMS = frozenset({"conda", "pip", "python", "source"})
 
 

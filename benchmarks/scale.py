@@ -20,7 +20,7 @@ from compassign.chemistry.families import Family
 from compassign.inference.fitting import generative_source
 from compassign.models.fused.kernel import value_and_gradient
 from compassign.models.fused.layout import lay_out
-from compassign.models.fused.records import MixtureParameters
+from compassign.models.fused.records import MixtureData, MixtureParameters
 from compassign.models.generative import prior_location, terms_of
 from compassign.models.problem import AssignmentProblem
 from compassign.posterior.joint import JointSampler, Sinks
@@ -89,18 +89,18 @@ def draw_problem(n_peaks: int, rng: np.random.Generator) -> AssignmentProblem:
     )
 
 
-def parameters(problem: AssignmentProblem, rng: np.random.Generator) -> MixtureParameters:
+def parameters(problem: AssignmentProblem, data: MixtureData, rng: np.random.Generator) -> MixtureParameters:
     """Draw parameters near the prior's location."""
-    n_injections = len(problem.injection_names)
+    n_laws = data.peak_law.max() + 1
     return MixtureParameters(
         species_effect=rng.normal(-1.0, 0.5, len(problem.species_names)),
         group_effect=rng.normal(0.0, 1.0, problem.groups_in_play[0].size),
-        adduct_effect=rng.normal(-1.0, 0.5, len(problem.adduct_names)),
+        ion_effect=rng.normal(-1.0, 0.5, int(data.ion_kind.max()) + 1),
         known_effect=np.asarray(1.0),
-        mass_offset_ppm=rng.normal(0.0, 1.0, n_injections),
-        mass_log_scale=rng.normal(np.log(3.0), 0.2, n_injections),
+        mass_offset_ppm=rng.normal(0.0, 1.0, n_laws),
+        mass_log_scale=rng.normal(np.log(3.0), 0.2, n_laws),
         rt_noise_min=np.asarray(0.08),
-        rt_drift_min=rng.normal(0.0, 0.05, n_injections),
+        rt_drift_min=rng.normal(0.0, 0.05, n_laws),
         reliability=np.ones(1),
         extra=np.zeros(0),
     )
@@ -108,7 +108,8 @@ def parameters(problem: AssignmentProblem, rng: np.random.Generator) -> MixtureP
 
 def gradient_s(problem: AssignmentProblem, rng: np.random.Generator) -> float:
     """Seconds of one value and gradient of the fused kernel."""
-    data, values = lay_out(problem, True)[0], parameters(problem, rng)
+    data = lay_out(problem, True)[0]
+    values = parameters(problem, data, rng)
     value_and_gradient(data, values)  # compiles, and fills the caches
     n_calls = max(1, 2_000_000 // problem.n_slots)
     best = np.inf

@@ -10,4 +10,5 @@ export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 VECLIB_MAXIMUM
 ruff format --check .
 ruff check .
 mypy
+MYPYPATH=benchmarks:tests:tests/app:tests/inference mypy benchmarks # scripts, which import each other and test helpers
 exec python -m pytest -n 2 --dist loadgroup --durations=25 "$@"

@@ -26,7 +26,7 @@ from compassign.inference.native import WarmCompiler
 from compassign.inference.rt_stage import NO_RESPONSIBILITIES, sample_rt_stage
 from compassign.jobs.alone import alone
 from compassign.label_events import LabelEvent
-from compassign.posterior.trace import read_rt_predictions
+from compassign.posterior.trace import read_parameters, read_rt_predictions
 from compassign.progress import Progress, SilentProgress
 from compassign.question import Question, ask
 from compassign.refits import NamedDraws, Refit, forget_refits, learned_answers, lock_of, read_refit, write_refit
@@ -55,7 +55,8 @@ class Refitter:
 
     @cached_property
     def _warm(self) -> WarmGenerative:
-        return WarmGenerative(self.record.config.seed)
+        found = read_parameters(self.path / "models" / "assignment_trace.nc")
+        return WarmGenerative(self.record.config.seed, found or None)
 
     @property
     def path(self) -> Path:

@@ -22,6 +22,7 @@ from compassign.progress import Progress
 from compassign.units import FloatArray
 
 PRIOR_DRAWS = 500  # SD of the prior to 3 %
+WARM_TUNE = 100  # steps: the scales are known; after 60 the slowest directions of a large table moved too little
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,29 @@ class GenerativeEngine:
     prior_sd: Mapping[str, FloatArray]
     problem: AssignmentProblem
 
-    def fit(self, problem: AssignmentProblem, settings: SamplerConfig, seed: int, progress: Progress) -> ModelFit:
+    def fit(
+        self,
+        problem: AssignmentProblem,
+        settings: SamplerConfig,
+        seed: int,
+        progress: Progress,
+        near: Values | None = None,
+    ) -> ModelFit:
         """Sample the posterior of a problem; compiles nothing.
 
-        Raises SamplingError where the problem needs other parameters than the one that was compiled.
+        near : draws of a similar problem, (n_chains, n_draws, ...) each, from which chains start, tuned for WARM_TUNE
+        steps at most. Raises SamplingError where the problem needs other parameters than the one that was compiled.
         """
-        if problem is self.problem and settings.backend != "pymc":
-            return self.describe(problem, sample(self.native, settings, seed, progress))
-        model = generative.build_generative_model(problem, self.terms)
-        compiled = model if settings.backend == "pymc" else self.native.with_model(model)
-        return self.describe(problem, sample(compiled, settings, seed, progress))
+        if settings.backend == "pymc":
+            model = generative.build_generative_model(problem, self.terms)
+            return self.describe(problem, sample(model, settings, seed, progress))
+        native = self.native
+        if problem is not self.problem:
+            native = native.with_model(generative.build_generative_model(problem, self.terms))
+        if near is not None:
+            native = native.near(near)
+            settings = settings.model_copy(update={"tune": min(settings.tune, WARM_TUNE)})
+        return self.describe(problem, sample(native, settings, seed, progress))
 
     def describe(self, problem: AssignmentProblem, draws: Draws) -> ModelFit:
         """The fit that draws of the parameters amount to."""
@@ -108,10 +122,12 @@ def compile_generative(problem: AssignmentProblem, terms: GenerativeTerms, seed:
 class WarmGenerative:
     """Fits one problem after the other; the generative model is compiled anew only where it has other parameters.
 
-    seed : of the draws from the prior, as in `compile_generative`.
+    seed : of the draws from the prior, as in `compile_generative`. near : draws that chains start from, as in
+    `GenerativeEngine.fit`; those of the first fit where nothing is given: a fit does not depend on the one before.
     """
 
     seed: int
+    near: Values | None = None
     _engine: GenerativeEngine | None = field(default=None, init=False)
     _parameters: tuple[tuple[str, ...], ...] = field(default=(), init=False)
 
@@ -119,7 +135,10 @@ class WarmGenerative:
         """As the function `fit`."""
         if config.model != "generative" or config.mode == "prior" or not problem.n_slots:
             return fit(problem, config, progress)
-        return self.engine(problem).fit(problem, config.sampler, config.seed, progress)
+        fitted = self.engine(problem).fit(problem, config.sampler, config.seed, progress, self.near)
+        if self.near is None and fitted.draws is not None:
+            self.near = fitted.draws.values
+        return fitted
 
     def engine(self, problem: AssignmentProblem) -> GenerativeEngine:
         """The compiled model of problems like this one."""

@@ -25,13 +25,13 @@ from numba.core import types
 from nutpie.compile_pymc import CompiledPyMCModel
 from pytensor.graph import rewrite_graph
 from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from compassign.errors import SamplingError
 from compassign.units import FloatArray
 
 POSITION = "position"  # name of the one variable that nutpie sees: all free variables, unconstrained, in a row
-INITIAL_JITTER = 1.0  # half-width of the uniform jitter around the initial point, the custom of Stan and PyMC
+INITIAL_JITTER = 1.0  # scales: half-width of the uniform jitter around the initial point, the custom of Stan and PyMC
 # As PyMC does, but without checks that scales are positive: they are exponentials here.
 _BEFORE_GRADIENT = ("canonicalize", "stabilize", "local_remove_check_parameter")
 _POINTER = types.CPointer(types.float64)
@@ -41,11 +41,12 @@ _EXPAND_SIGNATURE = types.int64(types.uint64, types.uint64, _POINTER, _POINTER, 
 
 @dataclass(frozen=True)
 class Free:
-    """A free variable in the unconstrained vector: its name, its shape there, and how it becomes the variable."""
+    """A free variable in the unconstrained vector: name, shape there, how it becomes the variable, and the way back."""
 
     name: str
     shape: tuple[int, ...]
     constrain: Callable[[FloatArray], FloatArray]
+    unconstrain: Callable[[FloatArray], FloatArray]
 
     @property
     def size(self) -> int:
@@ -85,14 +86,16 @@ class NativeModel:
     """A compiled model and its data.
 
     free : in the order of the unconstrained vector. labels : what `labels_of` says of the model. data : name -> array,
-    in the order of the compiled function. initial : (n_dim,) where chains start, give or take the jitter. logp and
-    expand : C functions for nutpie. start : the compiled initial point.
+    in the order of the compiled function. initial : (n_dim,) where chains start, give or take the jitter. scale :
+    (n_dim,) units in which nutpie sees the unconstrained vector. logp and expand : C functions for nutpie. start : the
+    compiled initial point.
     """
 
     free: tuple[Free, ...]
     labels: Mapping[str, tuple[str, ...]]
     data: Mapping[str, Any]
     initial: FloatArray
+    scale: FloatArray
     start: Start
     logp: Any
     expand: Any
@@ -105,7 +108,7 @@ class NativeModel:
     def with_model(self, model: pm.Model) -> NativeModel:
         """The same compiled code for a model that differs in its data and in the lengths of its dimensions only.
 
-        Raises SamplingError where it has other variables.
+        Chains start as in a newly compiled one. Raises SamplingError where it has other variables.
         """
         if [variable.name for variable in model.free_RVs] != [variable.name for variable in self.free]:
             raise SamplingError("the model has other free variables than the one that was compiled")
@@ -115,21 +118,40 @@ class NativeModel:
                 raise SamplingError(f"{name}: the model has no such data variable of {old.ndim} dimensions")
             data[name] = np.array(known[name], dtype=old.dtype, order="C")
         free, initial = _free_variables(model, self.start)
-        return replace(self, free=free, labels=labels_of(model), data=data, initial=initial)
+        labels, scale = labels_of(model), np.ones(initial.size)
+        return replace(self, free=free, labels=labels, data=data, initial=initial, scale=scale)
+
+    def near(self, values: Mapping[str, FloatArray]) -> NativeModel:
+        """The same model, whose chains start at the mean of draws of a similar one and take their SDs for units.
+
+        values : free variable -> (n_chains, n_draws, ...). A variable that is not there, or has another shape, starts
+        as before. Chains that know their scales need a fraction of the tuning.
+        """
+        initial, scale, start = self.initial.copy(), self.scale.copy(), 0
+        for variable in self.free:
+            own = slice(start, start + variable.size)
+            start = own.stop
+            if variable.name in values:
+                drawn = variable.unconstrain(values[variable.name])
+                if drawn.shape[2:] == variable.shape:
+                    initial[own], sd = drawn.mean(axis=(0, 1)).ravel(), drawn.std(axis=(0, 1)).ravel()
+                    scale[own] = np.where(sd > 0.0, sd, 1.0)
+        return replace(self, initial=initial, scale=scale)
 
     def log_density(self, position: FloatArray) -> tuple[float, FloatArray]:
         """Log density and gradient at an unconstrained point, (n_dim,); for tests and timings."""
         value, gradient, table = np.zeros(()), np.zeros(self.n_dim), self._table()
-        place = np.ascontiguousarray(position, dtype=np.float64)
+        place = np.ascontiguousarray(position / self.scale, dtype=np.float64)
         call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)(self.logp.address)
         call(self.n_dim, *(array.ctypes.data for array in (place, gradient, value, table)))
-        return float(value), gradient
+        return float(value), gradient / self.scale
 
     def constrain(self, positions: FloatArray) -> dict[str, FloatArray]:
-        """Free variables of unconstrained vectors, (n_chains, n_draws, n_dim) -> name -> (n_chains, n_draws, ...)."""
+        """Free variables of what nutpie drew, (n_chains, n_draws, n_dim) -> name -> (n_chains, n_draws, ...)."""
         result, start = {}, 0
+        unconstrained = positions * self.scale
         for variable in self.free:
-            part = positions[..., start : start + variable.size].reshape(*positions.shape[:-1], *variable.shape)
+            part = unconstrained[..., start : start + variable.size].reshape(*positions.shape[:-1], *variable.shape)
             result[variable.name] = variable.constrain(part)
             start += variable.size
         return result
@@ -139,7 +161,7 @@ class NativeModel:
         table, half = self._table(), INITIAL_JITTER
 
         def initial_point(seed: int | None) -> FloatArray:
-            return self.initial + np.random.default_rng(seed).uniform(-half, half, self.n_dim)
+            return self.initial / self.scale + np.random.default_rng(seed).uniform(-half, half, self.n_dim)
 
         return CompiledPyMCModel(
             dims={},
@@ -160,8 +182,8 @@ class NativeModel:
         )
 
     def _table(self) -> Any:
-        """What the C function reads: the size of each free variable, then address and shape of each data array."""
-        entries = [variable.size for variable in self.free]
+        """Sizes of the free variables, address of the scale, then address and shape of each data array."""
+        entries = [*(variable.size for variable in self.free), self.scale.ctypes.data]
         for array in self.data.values():
             entries += [array.ctypes.data, *array.shape]
         return np.array(entries, dtype=np.uint64)
@@ -183,7 +205,8 @@ def compile_model(model: pm.Model) -> NativeModel:
         data = {variable.name: np.array(variable.get_value(), order="C") for variable in function.get_shared()}
         with _one_at_a_time(free):
             c_logp = _c_logp(function.vm.jit_fn, [value.ndim for value in values], list(data.values()))
-        return NativeModel(free, labels_of(model), data, initial, start, c_logp, _c_copy())
+        scale = np.ones(initial.size)
+        return NativeModel(free, labels_of(model), data, initial, scale, start, c_logp, _c_copy())
 
 
 def labels_of(model: pm.Model) -> dict[str, tuple[str, ...]]:
@@ -224,7 +247,7 @@ def _free_variables(model: pm.Model, start: Start) -> tuple[tuple[Free, ...], Fl
         name = "none" if transform is None else transform.name
         if name not in _CONSTRAIN:
             raise SamplingError(f"{variable.name}: no NumPy form of the transform {name}; add it to `_CONSTRAIN`")
-        free.append(Free(variable.name, np.shape(value), _CONSTRAIN[name]))
+        free.append(Free(variable.name, np.shape(value), *_CONSTRAIN[name]))
         initial.append(np.ravel(value))
     return tuple(free), np.concatenate(initial).astype(np.float64)
 
@@ -248,11 +271,17 @@ def _extend_to_zero_sum(values: FloatArray) -> FloatArray:
     return np.asarray(np.concatenate([values, shift - total / np.sqrt(n)], axis=-1) - shift)
 
 
-_CONSTRAIN: Mapping[str, Callable[[FloatArray], FloatArray]] = {
-    "none": np.asarray,
-    "log": np.exp,
-    "logodds": expit,
-    "zerosum": _extend_to_zero_sum,
+def _drop_from_zero_sum(values: FloatArray) -> FloatArray:
+    """The inverse of `_extend_to_zero_sum`."""
+    n = values.shape[-1]
+    return np.asarray(values[..., :-1] - values[..., -1:] * np.sqrt(n) / (np.sqrt(n) + n))
+
+
+_CONSTRAIN: Mapping[str, tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray]]] = {
+    "none": (np.asarray, np.asarray),
+    "log": (np.exp, np.log),
+    "logodds": (expit, logit),
+    "zerosum": (_extend_to_zero_sum, _drop_from_zero_sum),
 }
 
 
@@ -276,6 +305,8 @@ def _c_logp(function: Any, value_ndims: Sequence[int], data: Sequence[Any]) -> A
         arguments.append(f"value_{index}")
         gradients.append(f"gradient_{index}")
         entry += 1
+    scale = f"carray(to_pointer(table[{entry}]), (int(n_dim),), np.float64)"
+    entry += 1
     for index, array in enumerate(data):
         shape = "".join(f"int(table[{entry + 1 + axis}]), " for axis in range(array.ndim))
         whole = f"carray(to_pointer(table[{entry}]), ({shape or '1,'}), np.{array.dtype.type.__name__})"
@@ -295,10 +326,13 @@ def _c_logp(function: Any, value_ndims: Sequence[int], data: Sequence[Any]) -> A
         [
             "def compassign_logp(n_dim, position_, out_, value_, table_):",
             f"    table = carray(table_, ({entry},))",
-            "    position, out = carray(position_, (int(n_dim),)), carray(out_, (int(n_dim),))",
-            "    value = carray(value_, (1,))",
+            "    unit, out = carray(position_, (int(n_dim),)), carray(out_, (int(n_dim),))",
+            f"    scale, value = {scale}, carray(value_, (1,))",
+            "    position = scale * unit",
             "    value[0] = np.nan",  # an exception in here would end as success
             *(f"    {line}" for line in lines),
+            "    for i in range(out.size):",
+            "        out[i] *= scale[i]",
             "    value[0] = result[()]",
             "    if not (np.isfinite(value[0]) and np.isfinite(out.sum())):",
             "        return 1",  # to nutpie: this place is out of reach, try another one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from compassign.config import RunConfig, SamplerConfig
@@ -27,4 +27,6 @@ def enqueue_demo(output: Path) -> int:
 
 
 if __name__ == "__main__":
-    enqueue_demo(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path, help="the workspace's folder")
+    enqueue_demo(parser.parse_args().output)

@@ -164,6 +164,22 @@ def read_rt_predictions(path: Path) -> RtPredictions:
     return RtPredictions(mean_min, sd_min, float(noise_min))
 
 
+def read_parameters(path: Path) -> dict[str, FloatArray]:
+    """The parameters of a trace of responsibilities, name -> (n_chains, n_draws, ...); empty where there is none."""
+    if not path.exists():
+        return {}
+    try:
+        with h5netcdf.File(path, "r") as file:
+            variables = file["posterior"].variables
+            return {
+                name: np.asarray(variable[...])
+                for name, variable in variables.items()
+                if variable.dimensions[:2] == ("chain", "draw") and "N" not in variable.dimensions
+            }
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path}: not a trace that a run writes ({error})") from error
+
+
 def _add_variables(group: Any, values: Mapping[str, FloatArray], labels: Labels, thin: int) -> None:
     """Write variables (n_chains, n_draws, ...), every `thin`-th draw, with a dimension of their own for each further
     axis, and the labels of a single one as its coordinate.

@@ -28,7 +28,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> GenerativeEngine:
         return ("swapped", model)
 
     monkeypatch.setattr(NativeModel, "with_model", swapped)
-    native = NativeModel((), {}, {}, np.zeros(0), Start(lambda seed: {}, {}), None, None)
+    native = NativeModel((), {}, {}, np.zeros(0), np.ones(0), Start(lambda seed: {}, {}), None, None)
     return GenerativeEngine(TERMS, native, {"alpha": np.asarray(2.0)}, tiny_problem())
 
 

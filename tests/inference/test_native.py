@@ -189,7 +189,7 @@ def uncompiled(model: pm.Model) -> NativeModel:
     """A native model without its functions."""
     start = Start.of(model)
     free, initial = native._free_variables(model, start)
-    return NativeModel(free, {}, {}, initial, start, None, None)
+    return NativeModel(free, {}, {}, initial, np.ones(initial.size), start, None, None)
 
 
 def model_of_transforms() -> pm.Model:

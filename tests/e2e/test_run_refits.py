@@ -16,11 +16,14 @@ import pytest
 from run_tools import Run as Finished
 
 from compassign import refits, refitting
+from compassign.config import SamplerConfig
 from compassign.data.workspace import Source
 from compassign.errors import SamplingError
 from compassign.inference import fitting
 from compassign.inference.diagnostics import Verdict
+from compassign.inference.native import NativeModel
 from compassign.inference.rt_stage import RtStage
+from compassign.inference.sampling import Draws, sample
 from compassign.label_events import Kind, LabelEvent
 from compassign.models.problem import AssignmentProblem
 from compassign.progress import Progress, SilentProgress
@@ -77,10 +80,20 @@ def until(found: Callable[[], Refit | None]) -> Refit:
 
 
 @pytest.mark.slow  # compiles from the cache and fits twice
-def test_a_refit_repeats_the_run_and_weighed_draws_foretell_it(workspace: tuple[Run, Desk], tmp_path: Path) -> None:
+def test_a_refit_repeats_the_run_and_weighed_draws_foretell_it(
+    workspace: tuple[Run, Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, desk = workspace
+    tuned: list[int] = []
+
+    def spy(model: NativeModel, settings: SamplerConfig, seed: int, progress: Progress) -> Draws:
+        tuned.append(settings.tune)
+        return sample(model, settings, seed, progress)
+
+    monkeypatch.setattr(fitting, "sample", spy)
     refitter = Refitter(tmp_path, run.run_id)
     again = refitter.refit([], SilentProgress())
+    assert tuned == [fitting.WARM_TUNE]  # from the draws of the run
     named = run_draws(run)
     assert again.named is not None
     assert again.named.option.tolist() == named.option.tolist()

@@ -112,6 +112,15 @@ class TestOtherData:
             assert value == expected
             assert (gradient == expected_gradient).all()
 
+    def test_same_density_in_other_units(self, rng: np.random.Generator) -> None:
+        cold = native_of_everything()
+        warm = cold.near(cold.constrain(rng.normal(0.0, 0.3, (2, 20, cold.n_dim))))
+        position = rng.normal(0.0, 0.3, cold.n_dim)
+        value, gradient = warm.log_density(position)
+        expected, expected_gradient = cold.log_density(position)
+        assert value == pytest.approx(expected, rel=1e-12)
+        assert gradient == pytest.approx(expected_gradient, rel=1e-9, abs=1e-9)
+
     def test_the_first_model_keeps_its_data(self) -> None:
         first = native_of_everything()
         place = first.initial + 0.1
@@ -205,11 +214,14 @@ def model_of_transforms() -> pm.Model:
 
 
 @pytest.mark.parametrize("build", [model_of_transforms, lambda: build_generative_model(tiny_problem(), TERMS["all"])])
-def test_constrained_as_pymc_does(build: Callable[[], pm.Model], rng: np.random.Generator) -> None:
+def test_constrained_as_pymc_does_and_back(build: Callable[[], pm.Model], rng: np.random.Generator) -> None:
     model = build()
     points = [random_points(model, rng, 3) for _ in range(2)]
     positions = np.array([[in_a_row(model, point) for point in chain] for chain in points])
-    found = uncompiled(model).constrain(positions)
+    compiled = uncompiled(model)
+    found = compiled.constrain(positions)
+    back = [variable.unconstrain(found[variable.name]).reshape(2, 3, -1) for variable in compiled.free]
+    assert np.concatenate(back, axis=-1) == pytest.approx(positions, rel=1e-9, abs=1e-9)
     graphs = model.replace_rvs_by_values(model.free_RVs)
     function = pytensor.function(model.value_vars, graphs, mode="FAST_COMPILE")
     names = [variable.name for variable in model.free_RVs]
@@ -236,6 +248,33 @@ def test_vector_starts_at_pymcs_initial_point() -> None:
     compiled = uncompiled(model)
     assert compiled.n_dim == 6 + 2 + 1 + 3 + 3 + 12 + 1
     assert compiled.initial == pytest.approx(in_a_row(model, model.initial_point(0)))
+
+
+def test_starts_near_the_draws_of_a_similar_model(rng: np.random.Generator) -> None:
+    model = model_of_transforms()
+    cold = uncompiled(model)
+    positions = rng.normal(2.0, 0.3, (2, 50, cold.n_dim))
+    values = cold.constrain(positions)
+    warm = cold.near(values)
+    assert warm.initial == pytest.approx(positions.mean(axis=(0, 1)))
+    assert warm.scale == pytest.approx(positions.std(axis=(0, 1)))
+    assert (cold.scale == 1.0).all()
+    units = np.array([warm.for_nutpie().initial_point_func(seed) for seed in range(50)])
+    assert np.abs(units - warm.initial / warm.scale).max() <= 1.0
+    assert warm.constrain(positions / warm.scale)["share"] == pytest.approx(values["share"])
+
+
+def test_what_the_draws_do_not_have_starts_as_before(rng: np.random.Generator) -> None:
+    model = model_of_transforms()
+    cold = uncompiled(model)
+    values = cold.constrain(rng.normal(2.0, 0.3, (2, 50, cold.n_dim)))
+    del values["plain"]  # the first six
+    values["positive"] = np.ones((2, 50, 5))  # the next two are of another shape
+    values["scalar"] = np.ones((2, 50))  # and this one never moved
+    warm = cold.near(values)
+    assert (warm.initial[:8] == cold.initial[:8]).all()
+    assert (warm.scale[:9] == 1.0).all()
+    assert (warm.scale[9:] != 1.0).all()
 
 
 def test_a_transform_without_numpy_form_is_named() -> None:

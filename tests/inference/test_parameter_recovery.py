@@ -10,10 +10,13 @@ import pytest
 from arviz_stats.base import array_stats
 from simulated_problem import TRUTH, SimulatedPeaks, simulate_peaks
 
-from compassign.config import RunConfig, SamplerConfig
+from compassign.config import SamplerConfig
+from compassign.inference import fitting
 from compassign.inference.diagnostics import ResponsibilityCheck, judge
-from compassign.inference.fitting import ModelFit, fit
-from compassign.inference.sampling import Draws
+from compassign.inference.fitting import WARM_TUNE, GenerativeEngine, ModelFit, compile_generative
+from compassign.inference.native import NativeModel
+from compassign.inference.sampling import Draws, sample
+from compassign.models.generative import terms_of
 from compassign.posterior.responsibilities import mean_probabilities
 from compassign.progress import SilentProgress
 from compassign.units import FloatArray
@@ -30,9 +33,14 @@ def simulated() -> SimulatedPeaks:
 
 
 @cache
+def engine() -> GenerativeEngine:
+    return compile_generative(simulated().problem, terms_of(simulated().problem), seed=1)
+
+
+@cache
 def fitted() -> ModelFit:
     """Sampled once a session."""
-    return fit(simulated().problem, RunConfig(sampler=SETTINGS, seed=1), SilentProgress())
+    return engine().fit(simulated().problem, SETTINGS, 1, SilentProgress())
 
 
 def sampled() -> Draws:
@@ -115,3 +123,23 @@ def test_a_higher_unlisted_share_gives_more_to_the_null() -> None:
     assert (low <= same).all()
     assert (same <= high).all()
     assert same == pytest.approx(mean_probabilities(fitted().source).null, abs=1e-12)
+
+
+def test_a_fit_near_another_one_finds_the_same_with_less_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def spy(model: NativeModel, settings: SamplerConfig, seed: int, progress: SilentProgress) -> Draws:
+        seen.append(settings.tune)
+        return sample(model, settings, seed, progress)
+
+    monkeypatch.setattr(fitting, "sample", spy)
+    warm = engine().fit(simulated().problem, SETTINGS, 2, SilentProgress(), sampled().values)
+    assert seen == [WARM_TUNE]
+    assert warm.draws is not None
+    assert missed(warm.draws.values, TRUTH) == []
+    verdict = judge(warm.draws, warm.hyperparameters, ResponsibilityCheck(1.0, (), True), SETTINGS, {})
+    assert verdict.max_rhat <= 1.05
+    assert min(verdict.min_ess_bulk, verdict.min_ess_tail) >= 100
+    found, expected = (mean_probabilities(each.source).slot for each in (warm, fitted()))
+    assert np.abs(found - expected).max() < 0.05
+    assert (found != expected).any()

@@ -14,9 +14,10 @@ import xarray as xr
 from drawn_source import Drawn, draw_source, trace_path
 
 from compassign.candidates import RtPredictions
+from compassign.errors import InputError
 from compassign.posterior import responsibilities
 from compassign.posterior.responsibilities import summarise
-from compassign.posterior.trace import TraceWriter, read_rt_predictions, write_rt_trace
+from compassign.posterior.trace import TraceWriter, read_parameters, read_rt_predictions, write_rt_trace
 from compassign.units import FloatArray
 
 SIZES = [3, 0, 2, 1, 0, 4, 1, 2]
@@ -147,6 +148,18 @@ def test_other_parameters_are_thinned_alike(tmp_path: Path, rng: np.random.Gener
         assert variable(tree, "posterior/offset")["offset_dim_0"].to_numpy().tolist() == ["a", "b", "c"]
         assert variable(tree, "posterior/alpha").to_numpy() == pytest.approx(values["alpha"][:, ::4], abs=0)
         assert variable(tree, "posterior/offset").to_numpy() == pytest.approx(values["offset"][:, ::4], abs=0)
+    found = read_parameters(trace_path(tmp_path))  # not the responsibilities, nor coordinates
+    assert list(found) == ["alpha", "offset"]
+    for name, expected in values.items():
+        np.testing.assert_array_equal(found[name], expected[:, ::4])
+
+
+def test_no_trace_has_no_parameters(tmp_path: Path) -> None:
+    assert read_parameters(trace_path(tmp_path)) == {}
+    trace_path(tmp_path).parent.mkdir(parents=True, exist_ok=True)
+    trace_path(tmp_path).write_bytes(b"no trace")
+    with pytest.raises(InputError, match=r"\.nc: not a trace that a run writes"):
+        read_parameters(trace_path(tmp_path))
 
 
 def test_the_energy_of_every_draw_is_kept(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -19,7 +19,8 @@ import numpy as np
 import pymc as pm
 
 from compassign.config import RunConfig, SamplerConfig
-from compassign.inference.fitting import ModelFit, fit, generative_source
+from compassign.inference.draws import ModelFit
+from compassign.inference.fitting import fit, generative_source
 from compassign.inference.native import compile_model
 from compassign.inference.rt_stage import run_rt_stage
 from compassign.inference.sampling import sample

@@ -25,7 +25,8 @@ from compassign.decisions.acquisition import (
 from compassign.decisions.fdr import DEFAULT_ALPHA, call_peaks
 from compassign.decisions.stopping import look_ahead
 from compassign.errors import InputError
-from compassign.inference.fitting import ModelFit, WarmGenerative
+from compassign.inference.draws import ModelFit
+from compassign.inference.fitting import WarmGenerative
 from compassign.inference.native import WarmCompiler
 from compassign.inference.rt_stage import sample_rt_stage
 from compassign.oracles import Oracle

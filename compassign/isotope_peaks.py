@@ -10,7 +10,7 @@ import pandas as pd
 
 from compassign.candidates import Candidates, peak_of_slot
 from compassign.chemistry.families import MAX_APART_MIN
-from compassign.inference.fitting import ModelFit
+from compassign.inference.draws import ModelFit
 from compassign.models.draws import Block, DrawSource
 from compassign.units import BoolArray, IntArray
 

@@ -21,7 +21,8 @@ from compassign.evaluation.metrics import FdrLevel, Metrics, Predictions, evalua
 from compassign.evaluation.views import GROUPS, PeakGroups, build_views, summarise_view
 from compassign.files import written_whole
 from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, combine, judge
-from compassign.inference.fitting import ModelFit, fit
+from compassign.inference.draws import ModelFit
+from compassign.inference.fitting import fit
 from compassign.inference.rt_stage import NO_RESPONSIBILITIES, RtStage, run_rt_stage
 from compassign.models.generative import terms_of
 from compassign.peak_sets import write_sets

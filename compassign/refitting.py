@@ -21,7 +21,8 @@ from compassign.data.workspace import dataset_key
 from compassign.decisions.acquisition import option_draws
 from compassign.errors import CompAssignError, InputError, RunCancelledError, SamplingError
 from compassign.inference.diagnostics import judge
-from compassign.inference.fitting import ModelFit, WarmGenerative
+from compassign.inference.draws import ModelFit
+from compassign.inference.fitting import WarmGenerative
 from compassign.inference.native import WarmCompiler
 from compassign.inference.rt_stage import NO_RESPONSIBILITIES, sample_rt_stage
 from compassign.jobs.alone import alone

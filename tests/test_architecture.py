@@ -79,9 +79,11 @@ OWNERS = {
     "streamlit": {"app", "pages"},
     "pymc": {"compassign.models", "compassign.inference"},
     "pytensor": {"compassign.models", "compassign.inference"},
+    "nutpie": {"compassign.inference"},
     "sqlalchemy": {"compassign.store"},
     "alembic": {"compassign.store"},
 }
+SAMPLERS = {"pymc", "pytensor", "nutpie"}  # two seconds and a quarter of a gigabyte that no screen needs
 OURS = {part.split(".")[0] for part in LAYERS}
 
 Imports = Mapping[str, set[str]]
@@ -150,6 +152,20 @@ def edge_violations(module: str, target: str) -> list[str]:
     return []
 
 
+def ways_to_a_sampler(imports: Imports) -> list[str]:
+    """How the screens reach a package that samples through other modules, one message for each package."""
+    found, ways = [], [[module] for module in imports if part_of(module) in {"app", "pages"}]
+    seen = {way[0] for way in ways}
+    while ways:
+        way = ways.pop(0)
+        for target in sorted(imports.get(way[-1], set()) - seen):
+            seen.add(target)
+            ways.append([*way, target])
+            if target.split(".", maxsplit=1)[0] in SAMPLERS and len(way) > 1:
+                found.append(f"a screen waits for {target}, by way of {', '.join(way)}")
+    return found
+
+
 def find_violations(root: Path) -> list[str]:
     """Everything that breaks the layers under root, one message each; empty if all is well."""
     imports = read_imports(root)
@@ -164,6 +180,7 @@ def find_violations(root: Path) -> list[str]:
             for to in sorted(imports[module])
             for problem in edge_violations(module, to)
         ),
+        *ways_to_a_sampler(imports),
         *cycles(imports, "modules"),
         *cycles(parts, "parts"),
     ]
@@ -238,6 +255,14 @@ def test_a_tree_in_order_passes(tmp_path: Path) -> None:
         (
             {"compassign/queries.py": "import streamlit as st\n"},
             "compassign.queries imports streamlit, which only app and pages may",
+        ),
+        (
+            {
+                "pages/peaks.py": "from compassign.queries import table\n",
+                "compassign/queries.py": "def table():\n    from compassign.inference import sampling\n",
+                "compassign/inference/sampling.py": "import nutpie\n",
+            },
+            "a screen waits for nutpie, by way of pages.peaks, compassign.queries, compassign.inference.sampling",
         ),
         (
             {"compassign/posterior/summary.py": "from pymc import Model\n"},

@@ -12,7 +12,8 @@ from compassign.candidates import Candidates, RtPredictions, peak_of_slot
 from compassign.config import RunConfig
 from compassign.data.dataset import Dataset
 from compassign.data.load import build_dataset
-from compassign.inference.fitting import ModelFit, fit
+from compassign.inference.draws import ModelFit
+from compassign.inference.fitting import fit
 from compassign.isotope_peaks import IsotopePeaks, find_isotope_peaks
 from compassign.models.draws import Block, DrawSource
 from compassign.posterior.joint import JointSampler

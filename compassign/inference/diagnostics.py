@@ -11,7 +11,7 @@ import numpy as np
 from arviz_stats.base import array_stats
 
 from compassign.config import SamplerConfig
-from compassign.inference.sampling import Draws
+from compassign.inference.draws import Draws
 from compassign.models.draws import scalar_names
 from compassign.units import FloatArray
 

@@ -10,8 +10,9 @@ import numpy as np
 import pymc as pm
 
 from compassign.config import ModelName, RunConfig, SamplerConfig
+from compassign.inference.draws import Draws, ModelFit
 from compassign.inference.native import NativeModel, compile_model
-from compassign.inference.sampling import Draws, sample
+from compassign.inference.sampling import sample
 from compassign.models import calibrated, generative, lookup, reliability, softmax
 from compassign.models.draws import Block, DrawSource
 from compassign.models.generative import GenerativeTerms
@@ -23,25 +24,6 @@ from compassign.units import FloatArray
 
 PRIOR_DRAWS = 500  # SD of the prior to 3 %
 WARM_TUNE = 100  # steps: the scales are known; after 60 the slowest directions of a large table moved too little
-
-
-@dataclass(frozen=True)
-class ModelFit:
-    """A fitted model.
-
-    variable : name of its responsibilities in the trace, `r` or `p`. source : draws of them. draws : None where nothing
-    was sampled. hyperparameters : the free variables that the verdict judges. prior_sd : their SDs under the prior.
-    is_prior_only : the model predicts from its priors. unlisted : share -> the same draws under another unlisted share;
-    None for a model without that part.
-    """
-
-    variable: str
-    source: DrawSource
-    is_prior_only: bool = False
-    draws: Draws | None = None
-    hyperparameters: tuple[str, ...] = ()
-    prior_sd: Mapping[str, FloatArray] = field(default_factory=dict)
-    unlisted: Callable[[float], DrawSource] | None = None
 
 
 Fitter = Callable[[AssignmentProblem, RunConfig, Progress], ModelFit]

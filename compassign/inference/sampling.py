@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -14,39 +13,16 @@ import pymc as pm
 
 from compassign.config import SamplerConfig
 from compassign.errors import RunCancelledError, SamplingError
+from compassign.inference.draws import Draws
 from compassign.inference.native import POSITION, NativeModel, compile_model, labels_of
 from compassign.progress import Progress
 from compassign.sampling_progress import ChainProgress, SamplingProgress
-from compassign.units import BoolArray, FloatArray
+from compassign.units import FloatArray
 
 Adaptation = Literal["draw_diag", "low_rank"]
 _MAX_DEPTH = 7  # 127 steps a draw: settled chains need 63, and more only lengthens the start, far out and badly scaled
 _POLL_S = 0.02  # how long a finished or cancelled run may go unnoticed
 _REPORT_MS = 250
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Posterior draws of the free variables.
-
-    values : name -> (n_chains, n_draws, ...). is_divergent, energy : (n_chains, n_draws). sampling_s : wall-clock
-    seconds. labels : name -> what its elements are called; may lack names.
-    """
-
-    values: Mapping[str, FloatArray]
-    is_divergent: BoolArray
-    energy: FloatArray
-    sampling_s: float
-    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def n_chains(self) -> int:
-        """Number of chains."""
-        return int(self.is_divergent.shape[0])
-
-    def flat(self) -> dict[str, FloatArray]:
-        """The draws of all chains in a row: name -> (n_chains * n_draws, ...)."""
-        return {name: value.reshape(-1, *value.shape[2:]) for name, value in self.values.items()}
 
 
 def sample(

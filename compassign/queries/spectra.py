@@ -12,7 +12,6 @@ import pandas as pd
 from scipy.stats import t
 
 from compassign.chemistry.isotopes import N_ISOTOPES, isotope_pattern
-from compassign.peak_spectra import read_peak_spectra
 from compassign.posterior.trace import read_rt_predictions
 from compassign.queries.draws import RT_TRACE_FILE
 from compassign.queries.run_folder import Run
@@ -20,6 +19,7 @@ from compassign.spectra.files import MZML, injection_of, measured_files
 from compassign.spectra.mzml import Chromatogram, extract_chromatogram
 from compassign.spectra.similarity import TOLERANCE_DA, clean, compare
 from compassign.spectra.spectrum import Spectrum
+from compassign.spectra.stored import read_peak_spectra
 from compassign.tables import POLARITIES
 from compassign.units import BoolArray, FloatArray
 

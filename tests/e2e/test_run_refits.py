@@ -21,9 +21,10 @@ from compassign.data.workspace import Source
 from compassign.errors import SamplingError
 from compassign.inference import fitting
 from compassign.inference.diagnostics import Verdict
+from compassign.inference.draws import Draws
 from compassign.inference.native import NativeModel
 from compassign.inference.rt_stage import RtStage
-from compassign.inference.sampling import Draws, sample
+from compassign.inference.sampling import sample
 from compassign.label_events import Kind, LabelEvent
 from compassign.models.problem import AssignmentProblem
 from compassign.progress import Progress, SilentProgress

@@ -9,7 +9,8 @@ import numpy as np
 from prior_peaks import Replication, World, draw_replication
 
 from compassign.config import SamplerConfig
-from compassign.inference.fitting import GenerativeEngine, ModelFit, compile_generative
+from compassign.inference.draws import ModelFit
+from compassign.inference.fitting import GenerativeEngine, compile_generative
 from compassign.models.generative import terms_of
 from compassign.progress import SilentProgress
 

@@ -15,7 +15,7 @@ from compassign.data.dataset import Answers
 from compassign.decisions.fdr import decide
 from compassign.evaluation.metrics import Predictions
 from compassign.evaluation.views import PeakGroups
-from compassign.inference.fitting import ModelFit
+from compassign.inference.draws import ModelFit
 from compassign.models.problem import AssignmentProblem
 from compassign.posterior.assignments import compound_probabilities
 from compassign.posterior.joint import JointDraws, JointSampler

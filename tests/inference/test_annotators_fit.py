@@ -13,7 +13,8 @@ from scipy.special import expit, logit
 from simulated_problem import SimulatedPeaks, simulate_peaks
 
 from compassign.config import SamplerConfig
-from compassign.inference.fitting import GenerativeEngine, ModelFit, compile_generative
+from compassign.inference.draws import ModelFit
+from compassign.inference.fitting import GenerativeEngine, compile_generative
 from compassign.models.generative import default_terms
 from compassign.models.problem import AssignmentProblem
 from compassign.models.reliability import LOGIT_WIDTH, NAME, TYPICAL_RELIABILITY

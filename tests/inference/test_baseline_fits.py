@@ -14,8 +14,7 @@ from simulated_problem import TRUTH, simulate_peaks, within_rt_window
 
 from compassign.config import ModelName, RunConfig, SamplerConfig
 from compassign.inference import fitting
-from compassign.inference.fitting import ModelFit
-from compassign.inference.sampling import Draws
+from compassign.inference.draws import Draws, ModelFit
 from compassign.models.problem import AssignmentProblem
 from compassign.progress import Progress, SilentProgress
 from compassign.units import BoolArray, FloatArray, IntArray

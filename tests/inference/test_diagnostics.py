@@ -10,7 +10,7 @@ from arviz_stats.base import array_stats
 
 from compassign.config import SamplerConfig
 from compassign.inference.diagnostics import ResponsibilityCheck, Verdict, combine, judge, split_rhat
-from compassign.inference.sampling import Draws
+from compassign.inference.draws import Draws
 from compassign.units import FloatArray
 
 FINE = ResponsibilityCheck(max_rhat=1.0, worst_peaks=(), all_finite=True)

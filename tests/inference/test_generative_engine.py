@@ -11,9 +11,9 @@ from assignment_problems import random_values, tiny_problem
 
 from compassign.config import SamplerConfig
 from compassign.inference import fitting
+from compassign.inference.draws import Draws
 from compassign.inference.fitting import GenerativeEngine
 from compassign.inference.native import NativeModel, Start
-from compassign.inference.sampling import Draws
 from compassign.models.generative import build_generative_model, default_terms
 from compassign.progress import SilentProgress
 

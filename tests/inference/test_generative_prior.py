@@ -8,7 +8,7 @@ from assignment_problems import NO_SLOTS, slots_of_peak, tiny_problem, without_s
 
 from compassign.config import RunConfig
 from compassign.inference import fitting
-from compassign.inference.fitting import ModelFit
+from compassign.inference.draws import ModelFit
 from compassign.models.draws import Block
 from compassign.models.problem import AssignmentProblem
 from compassign.progress import SilentProgress

@@ -13,9 +13,10 @@ from simulated_problem import TRUTH, SimulatedPeaks, simulate_peaks
 from compassign.config import SamplerConfig
 from compassign.inference import fitting
 from compassign.inference.diagnostics import ResponsibilityCheck, judge
-from compassign.inference.fitting import WARM_TUNE, GenerativeEngine, ModelFit, compile_generative
+from compassign.inference.draws import Draws, ModelFit
+from compassign.inference.fitting import WARM_TUNE, GenerativeEngine, compile_generative
 from compassign.inference.native import NativeModel
-from compassign.inference.sampling import Draws, sample
+from compassign.inference.sampling import sample
 from compassign.models.generative import terms_of
 from compassign.posterior.responsibilities import mean_probabilities
 from compassign.progress import SilentProgress

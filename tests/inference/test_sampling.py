@@ -18,8 +18,9 @@ import xarray as xr
 from compassign.config import SamplerConfig
 from compassign.errors import RunCancelledError, SamplingError
 from compassign.inference import sampling
+from compassign.inference.draws import Draws
 from compassign.inference.native import NativeModel, compile_model
-from compassign.inference.sampling import Draws, sample
+from compassign.inference.sampling import sample
 from compassign.progress import SilentProgress
 from compassign.sampling_progress import ChainProgress, SamplingProgress
 

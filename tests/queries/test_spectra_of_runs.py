@@ -6,16 +6,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import h5netcdf
 import numpy as np
 import pandas as pd
 import pytest
 from mztab_checks import problems_of, read
 
-from compassign import peak_spectra
 from compassign.errors import InputError
 from compassign.formats.importing import ImportOptions, import_table
-from compassign.peak_spectra import read_peak_spectra
 from compassign.queries.detail import peak_detail
 from compassign.queries.label_desk import label_queue, source_of
 from compassign.queries.labels import open_desk
@@ -23,6 +20,7 @@ from compassign.queries.mztab import mztab_m
 from compassign.queries.run_folder import Run, load_run
 from compassign.queries.spectra import AROUND_MIN, eluting, isotopes, mirror
 from compassign.spectra.spectrum import Spectrum
+from compassign.spectra.stored import read_peak_spectra, store_spectra
 from compassign.store.labels import LabelStore
 
 pytest_plugins = ["example_runs", "spectra_runs"]
@@ -118,9 +116,7 @@ def test_mirror_without_a_spectrum_of_the_ion_or_of_the_peak(measured_run: Run) 
 
 def test_names_of_any_script_and_no_reference_at_all_come_back(tmp_path: Path) -> None:
     stored = Spectrum("n\u00e4me", np.array([50.0, 60.0]), np.array([1.0, 2.0]), 500.0)
-    with h5netcdf.File(tmp_path / peak_spectra.SPECTRA_NAME, "w") as file:
-        peak_spectra._add(file, "peak", [("other", stored), ("P\u00e41", stored)])
-        peak_spectra._add(file, "compound", [])
+    store_spectra(tmp_path, [("other", stored), ("P\u00e41", stored)], [])
     (found,), references = read_peak_spectra(tmp_path, "P\u00e41", "C1")
     assert (found.name, found.mz.tolist(), found.precursor_mz) == ("n\u00e4me", [50.0, 60.0], 500.0)
     assert references == []

@@ -28,7 +28,7 @@ from pytensor.compile.mode import get_mode
 from pytensor.link.numba.linker import NumbaLinker
 
 from compassign.errors import SamplingError
-from compassign.inference import native
+from compassign.inference import c_functions, native
 from compassign.inference.native import NativeModel, Start, labels_of
 from compassign.models.generative import build_generative_model, build_reference_model
 from compassign.models.problem import AssignmentProblem
@@ -77,7 +77,7 @@ def compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch, event.install_recorder("numba:compile") as compilations:
         patch.setattr(pytensor, "function", interpret)
         patch.setattr(numba, "cfunc", refuse)
-        patch.setattr(native, "compile_numba_function_src", refuse)
+        patch.setattr(c_functions, "compile_numba_function_src", refuse)
         yield
     assert [record.data for _, record in compilations.buffer] == []
 
